@@ -1,0 +1,65 @@
+/** The interface of every engine: something that holds LeNet-5's parameters and computes a shard's gradient. */
+
+export type EngineName = "wasm" | "reference";
+
+export interface ShardInput {
+  /** Normalised pixels, `[n][32][32]`, row-major. */
+  readonly images: Float32Array;
+  /** Class of each image, `[n]`, 0 to 9. */
+  readonly labels: Uint8Array;
+  /** Samples in the whole global batch: the gradient is divided by this, not by the shard's own size. */
+  readonly globalCount: number;
+}
+
+/**
+ * What a shard contributes. The arrays may be views into the engine's memory: they stay valid until the next call on
+ * the same engine, so copy what must be kept.
+ */
+export interface ShardGradient {
+  /** `[61_750]` in table order: gradient of (sum of the shard's losses) / globalCount. */
+  readonly gradient: Float32Array;
+  /** Sum (not mean) of the shard's cross-entropy losses, in nats. */
+  readonly lossSum: number;
+  /** Images whose largest logit is the label's (first index wins a tie). */
+  readonly correct: number;
+  /** `[22]`: per-channel batch mean, 6 channels of bn1, then 16 of bn2. */
+  readonly batchMean: Float32Array;
+  /** `[22]`: per-channel biased batch variance, in the same order. */
+  readonly batchVar: Float32Array;
+}
+
+/**
+ * Called once within `gradients`, before it returns, when everything but the convolution part of the gradient is
+ * final: the dense layers' gradient (from `fc1.weight` on), loss, correct count and batch statistics. The first 2,616
+ * values (conv1 to bn2) are not to be read yet. An engine that has no such moment may leave the call out.
+ */
+export type DenseFinal = (partial: ShardGradient) => void;
+
+export interface EvaluationInput {
+  /** Normalised pixels, `[n][32][32]`. */
+  readonly images: Float32Array;
+  /** Class of each image, `[n]`; only its length is used by engines. */
+  readonly labels: Uint8Array;
+  /** `[22]`: running mean, 6 channels of bn1, then 16 of bn2. */
+  readonly runningMean: Float32Array;
+  /** `[22]`: running variance, in the same order. */
+  readonly runningVar: Float32Array;
+}
+
+export interface Logits {
+  /** `[n][10]`, valid until the next call on the same engine. */
+  readonly logits: Float32Array;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  /** What computes, in words for a person: "cpu (WebAssembly SIMD)". */
+  readonly device: string;
+  /** Copies the parameters in. @param parameters `[61_750]` in table order */
+  load(parameters: Float32Array): void;
+  /** Forward and backward pass with batch statistics, for any shard of 1 image or more. */
+  gradients(shard: ShardInput, denseFinal?: DenseFinal): ShardGradient | Promise<ShardGradient>;
+  /** Forward pass with running statistics. */
+  evaluate(batch: EvaluationInput): Logits | Promise<Logits>;
+  dispose(): void | Promise<void>;
+}
