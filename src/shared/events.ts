@@ -69,11 +69,11 @@ export type TrainingEvent =
 
 /** What a run comes to: the object that `--json` prints and the library returns. */
 export interface TrainingResult {
-  /** 0 to 1. */
-  readonly testAccuracy: number;
-  readonly testErrors: number;
-  /** Mean loss over the last epoch, in nats. */
-  readonly trainLoss: number;
+  /** After the last epoch, 0 to 1; null when the run ended before its first epoch did. */
+  readonly testAccuracy: number | null;
+  readonly testErrors: number | null;
+  /** Mean loss over the last epoch's samples, in nats; null when no step was finished. */
+  readonly trainLoss: number | null;
   /** Epochs completed. */
   readonly epochs: number;
   readonly steps: number;
@@ -83,6 +83,7 @@ export interface TrainingResult {
   readonly trainSeconds: number;
   /** From the start of the coordinator to its end. */
   readonly wallSeconds: number;
+  /** Training samples over `trainSeconds`. */
   readonly samplesPerSecond: number;
   /** Most workers that were ready at one time. */
   readonly workers: number;

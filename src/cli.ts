@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { loadConfig } from "./shared/config-sources.ts";
+import type { CommandConfig, CommandName } from "./shared/config.ts";
+import { LockstepError, messageOf } from "./shared/errors.ts";
+import { addExamples, addOptions, parseArguments } from "./shared/options.ts";
+import { VERSION } from "./version.ts";
+
+/** The `lockstep` command. Each command's code is loaded when it is called, so that `--help` answers at once. */
+
+type Run<Name extends CommandName> = (config: CommandConfig<Name>) => Promise<number>;
+
+const program = new Command("lockstep")
+  .description("Trains LeNet-5 on MNIST with any number of workers, to the same weights, bit for bit.")
+  .version(VERSION, "-V, --version", "print the version");
+
+function addCommand<Name extends CommandName>(
+  name: Name,
+  description: string,
+  load: () => Promise<Run<Name>>,
+  examples: readonly (readonly [line: string, what: string])[],
+): void {
+  const command = addOptions(program.command(name).description(description), name);
+  addExamples(command, examples).action(async (flags: Record<string, unknown>) => {
+    const config = loadConfig(name, flags, process.env);
+    const run = await load();
+    process.exitCode = await run(config);
+  });
+}
+
+addCommand(
+  "train",
+  "Train on this machine: a coordinator and workers, started, watched and ended for you.",
+  async () => (await import("./commands/training.ts")).trainCommand,
+  [
+    ["lockstep train", "the reference recipe: 10 epochs of MNIST, about 99 %"],
+    ["lockstep train --recipe best --workers 2", "15 epochs with distorted images, about 99.4 %"],
+    ["lockstep train --data ~/fashion-mnist --epochs 15", "other images in the same format"],
+    ["lockstep train --json | tail -n 1 | jq .weightsSha256", "for scripts"],
+  ],
+);
+addCommand(
+  "coordinator",
+  "Coordinate workers on any machines; they join with `lockstep worker`.",
+  async () => (await import("./commands/training.ts")).coordinatorCommand,
+  [
+    ["lockstep coordinator", "listen on this machine only, port 5555"],
+    ["lockstep coordinator --listen tcp://127.0.0.1:* --min-workers 2", "a free port; begin when two have joined"],
+  ],
+);
+addCommand(
+  "worker",
+  "Compute for a coordinator, from now until its run ends. May join and leave at any time.",
+  async () => (await import("./commands/worker.ts")).workerCommand,
+  [["lockstep worker --connect tcp://10.0.0.1:5555", "the coordinator's address as it printed it"]],
+);
+addCommand(
+  "eval",
+  "Measure a checkpoint's accuracy on the test images.",
+  async () => (await import("./commands/eval.ts")).evalCommand,
+  [["lockstep eval --checkpoint runs/mine/checkpoints/step-009380.safetensors", "the file that training printed"]],
+);
+addCommand(
+  "doctor",
+  "Check that this machine can train, and say what to do where it cannot.",
+  async () => (await import("./commands/doctor.ts")).doctorCommand,
+  [["lockstep doctor", "before you begin"]],
+);
+
+try {
+  await parseArguments(program, process.argv.slice(2));
+} catch (thrown) {
+  // A LockstepError is a sentence for a person; anything else is a bug and comes with its stack.
+  const isExpected = thrown instanceof LockstepError;
+  process.stderr.write(`lockstep: ${isExpected ? thrown.message : bugReport(thrown)}\n`);
+  process.exitCode = isExpected ? thrown.exitCode : 1;
+}
+// Sockets linger for a moment to deliver their last messages; nothing else may keep the process alive.
+process.stdout.write("", () => process.exit());
+
+function bugReport(thrown: unknown): string {
+  return `unexpected error: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown)}`;
+}

@@ -1,0 +1,131 @@
+import type { TrainingEvent } from "../shared/events.ts";
+import type { SliceName } from "../shared/model/contribution.ts";
+import type { RejectionCode, WorkerMessage } from "../shared/protocol/messages.ts";
+import type { TreeNode } from "../shared/reduction/tree.ts";
+import type { PeerId } from "../shared/transport/transport.ts";
+import type { Members, Terms } from "./membership.ts";
+import type { Board } from "./work-board.ts";
+
+/** What the coordinator's machine works with: its plan, its state, what it is told and what it asks for. */
+
+/** What is to be done, fixed for the run. Counts only: which samples a shard has is the shell's business. */
+export interface Plan {
+  readonly terms: Terms;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  /** Shards of each full batch, and of the last batch of an epoch. */
+  readonly shardsPerStep: number;
+  readonly shardsInLastStep: number;
+  readonly evaluationChunks: number;
+  /** Training pauses while fewer workers are ready. */
+  readonly minWorkers: number;
+  /** Longest pause, in ms; Infinity waits for ever. */
+  readonly joinTimeoutMs: number;
+  /** A worker that owes work and delivers nothing for this long is given up, in ms... */
+  readonly stallTimeoutMs: number;
+  /** ...or for this long while nobody has finished a step yet: a device may compile its kernels first. */
+  readonly firstStepTimeoutMs: number;
+}
+
+export interface Training {
+  readonly type: "training";
+  /** From 0 over the whole run; also the version of the parameters that the step is computed on. */
+  readonly step: number;
+  readonly board: Board<SliceName>;
+  /** Answers that were not finite, with who gave them: a second one for the same shard ends the run. */
+  readonly nonFinite: readonly { readonly shard: number; readonly worker: string }[];
+}
+
+export interface Evaluating {
+  readonly type: "evaluating";
+  /** From 0. */
+  readonly epoch: number;
+  readonly version: number;
+  readonly board: Board<"count">;
+  readonly correct: number;
+}
+
+export interface Finished {
+  readonly type: "finished";
+}
+
+export interface State {
+  readonly plan: Plan;
+  /** Names this life of the coordinator in every session, in case it is restarted. */
+  readonly incarnation: string;
+  readonly members: Members;
+  /** Workers welcomed so far. */
+  readonly welcomed: number;
+  readonly phase: Training | Evaluating | Finished;
+  readonly interruptedBy: Signal | undefined;
+  /** Since when there is work that cannot be given out, and when that was last reported, in ms. */
+  readonly waiting: { readonly since: number; readonly reportedAt: number } | undefined;
+  readonly engines: readonly string[];
+}
+
+export type Signal = "SIGINT" | "SIGTERM";
+
+/** Something happened, at a time in ms. */
+export type Event = { readonly at: number } & (
+  | { readonly type: "start" }
+  | {
+      readonly type: "message";
+      readonly peer: PeerId;
+      readonly message: WorkerMessage;
+      /** For a result: whether all its numbers are finite. */
+      readonly finite: boolean;
+    }
+  | { readonly type: "malformed"; readonly peer: PeerId; readonly problem: string }
+  | { readonly type: "peer-lost"; readonly peer: PeerId; readonly reason: string }
+  | { readonly type: "process-exited"; readonly pid: number; readonly reason: string }
+  | { readonly type: "tick" }
+  | { readonly type: "interrupt"; readonly signal: Signal }
+);
+
+/** Why a result did not count. */
+export type Rejection =
+  "unknown-session" | "stale-session" | "stale-step" | "not-owed" | "duplicate" | "not-finite" | "malformed";
+
+export type Outcome =
+  | { readonly type: "done" }
+  | { readonly type: "interrupted"; readonly signal: Signal }
+  | { readonly type: "not-enough-workers"; readonly message: string }
+  | { readonly type: "diverged"; readonly message: string };
+
+/** What the shell is to do, in order. */
+export type Effect =
+  | { readonly type: "welcome"; readonly peer: PeerId; readonly session: string; readonly name: string }
+  | { readonly type: "refuse"; readonly peer: PeerId; readonly code: RejectionCode; readonly message: string }
+  | { readonly type: "ping"; readonly peer: PeerId; readonly session: string }
+  | { readonly type: "stop"; readonly peer: PeerId; readonly session: string; readonly reason: string }
+  | { readonly type: "begin-step"; readonly step: number; readonly shardCount: number }
+  | {
+      readonly type: "send-parameters";
+      readonly peer: PeerId;
+      readonly session: string;
+      readonly version: number;
+      readonly slice: SliceName;
+    }
+  | {
+      readonly type: "assign";
+      readonly peer: PeerId;
+      readonly session: string;
+      readonly step: number;
+      readonly shards: readonly number[];
+    }
+  | {
+      readonly type: "evaluate";
+      readonly peer: PeerId;
+      readonly session: string;
+      readonly version: number;
+      readonly chunks: readonly number[];
+    }
+  /** Add the payload of the message at hand to the step's sums. */
+  | { readonly type: "accept"; readonly slice: SliceName; readonly nodes: readonly TreeNode[] }
+  /** Count the message at hand as rejected. */
+  | { readonly type: "reject"; readonly reason: Rejection }
+  | { readonly type: "apply-slice"; readonly step: number; readonly slice: SliceName }
+  | { readonly type: "commit-step"; readonly step: number }
+  | { readonly type: "epoch-evaluated"; readonly epoch: number; readonly correct: number }
+  | { readonly type: "report"; readonly event: TrainingEvent }
+  | { readonly type: "finish"; readonly outcome: Outcome };

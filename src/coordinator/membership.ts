@@ -1,0 +1,86 @@
+import { type SliceName } from "../shared/model/contribution.ts";
+import { type Hello, PROTOCOL_VERSION, type RejectionCode } from "../shared/protocol/messages.ts";
+import type { PeerId } from "../shared/transport/transport.ts";
+
+/** A worker that was welcomed. Pure data; every change makes a new object. */
+export interface Member {
+  readonly peer: PeerId;
+  /** Fences off messages of any earlier membership. */
+  readonly session: string;
+  /** For people: "worker-1". */
+  readonly name: string;
+  readonly incarnation: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly engine: string;
+  readonly device: string;
+  /** It has its engine and its data, and can be given work. */
+  readonly ready: boolean;
+  /**
+   * The parameter versions it was sent: it keeps two of each slice, the even one and the odd one, so that the next
+   * version can arrive while this one is still needed. Entry v % 2 is v, or -1.
+   */
+  readonly holds: Readonly<Record<SliceName, readonly [number, number]>>;
+  /** Shards and chunks that it says it has computed in this session. */
+  readonly computed: number;
+  /** When it was last given work or last computed some, in ms. */
+  readonly progressAt: number;
+  readonly pingedAt: number;
+}
+
+export type Members = ReadonlyMap<PeerId, Member>;
+
+/** What a worker must agree with to take part. */
+export interface Terms {
+  readonly dataDigest: string;
+  readonly modelDigest: string;
+  /** For people: "MNIST". */
+  readonly dataName: string;
+}
+
+export function readyMembers(members: Members): Member[] {
+  return [...members.values()].filter((member) => member.ready);
+}
+
+export function withMember(members: Members, member: Member): Members {
+  return new Map(members).set(member.peer, member);
+}
+
+export function withoutMember(members: Members, peer: PeerId): Members {
+  const rest = new Map(members);
+  rest.delete(peer);
+  return rest;
+}
+
+export function holds(member: Member, slice: SliceName, version: number): boolean {
+  return member.holds[slice][version % 2] === version;
+}
+
+export function holding(member: Member, slice: SliceName, version: number): Member {
+  const [even, odd] = member.holds[slice];
+  return { ...member, holds: { ...member.holds, [slice]: version % 2 === 0 ? [version, odd] : [even, version] } };
+}
+
+/** Why a worker cannot be taken, or undefined when it can. */
+export function objection(hello: Hello, terms: Terms): { code: RejectionCode; message: string } | undefined {
+  if (hello.protocol !== PROTOCOL_VERSION) {
+    return {
+      code: "protocol-version",
+      message: `this coordinator speaks protocol version ${PROTOCOL_VERSION}, the worker ${hello.protocol}: install the same version of lockstep on both sides`,
+    };
+  }
+  if (hello.modelDigest !== terms.modelDigest) {
+    return {
+      code: "model",
+      message:
+        "the worker's model has other tensors than the coordinator's: install the same version of lockstep on both sides",
+    };
+  }
+  if (hello.dataDigest !== terms.dataDigest) {
+    return {
+      code: "data",
+      message: `the coordinator trains on ${terms.dataName} (digest ${terms.dataDigest.slice(0, 12)}), the worker has other data (digest ${hello.dataDigest.slice(0, 12)}): start the worker with --data and the same files`,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { TrainConfig } from "./shared/config.ts";
+
+/** Worker processes on this machine: started, watched, started again when they die, and ended. */
+
+/** How often one worker is started again before it is given up, and the pause before that, doubled each time. */
+const MAX_RESTARTS = 3;
+const RESTART_PAUSE_MS = 250;
+/** How long a worker may take to leave before it is ended, and then before it is killed. */
+const LEAVE_MS = 3_000;
+
+export interface LocalWorkersOptions {
+  readonly count: number;
+  readonly address: string;
+  readonly engine: TrainConfig["engine"];
+  readonly data: string | undefined;
+  readonly onExit: (pid: number, reason: string) => void;
+  /** No worker is left, and none will be started again. */
+  readonly onAllGone: (message: string) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+interface Slot {
+  child: ChildProcess | undefined;
+  restarts: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class LocalWorkers {
+  readonly #options: LocalWorkersOptions;
+  readonly #slots: Slot[];
+  #closing = false;
+
+  constructor(options: LocalWorkersOptions) {
+    this.#options = options;
+    this.#slots = Array.from({ length: options.count }, () => ({ child: undefined, restarts: 0, timer: undefined }));
+    for (const slot of this.#slots) this.#start(slot);
+  }
+
+  /** Process ids of the workers that are running. */
+  get pids(): number[] {
+    return this.#slots.flatMap(({ child }) => (child?.pid === undefined ? [] : [child.pid]));
+  }
+
+  /** Waits until all have left, as they do at the end of a run; those that stay are ended. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const { timer } of this.#slots) clearTimeout(timer);
+    await Promise.all(this.#slots.flatMap(({ child }) => (child === undefined ? [] : [endOf(child)])));
+  }
+
+  #start(slot: Slot): void {
+    const { address, engine, data } = this.#options;
+    // The same file that runs this: cli.js once built, cli.ts under a loader for development, whose flags are kept.
+    const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+    const cli = fileURLToPath(new URL(`./cli${extension}`, import.meta.url));
+    const args = ["worker", "--connect", address, "--engine", engine, "--quiet"];
+    if (data !== undefined) args.push("--data", data);
+    const child = spawn(process.execPath, [...process.execArgv, cli, ...args], {
+      env: withoutOptions(process.env),
+      // The channel closes with this process, however it ends: the worker then ends too.
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    slot.child = child;
+    let lastWords = "";
+    if (child.stderr !== null) {
+      createInterface({ input: child.stderr }).on("line", (line) => {
+        lastWords = line;
+        this.#options.onWarning(`worker process ${child.pid}: ${line}`);
+      });
+    }
+    child.on("error", (error) => {
+      lastWords = error.message;
+      if (child.pid === undefined) this.#exited(slot, `could not be started: ${error.message}`, lastWords, true);
+    });
+    child.on("close", (code, signal) => {
+      const reason = signal === null ? `its process exited with code ${code}` : `its process was ended by ${signal}`;
+      if (child.pid !== undefined) this.#options.onExit(child.pid, reason);
+      // Bad usage and refused data would be the same next time.
+      this.#exited(slot, reason, lastWords, code !== 2 && code !== 4);
+    });
+  }
+
+  #exited(slot: Slot, reason: string, lastWords: string, mayRestart: boolean): void {
+    slot.child = undefined;
+    if (this.#closing) return;
+    if (mayRestart && slot.restarts < MAX_RESTARTS) {
+      slot.timer = setTimeout(
+        () => {
+          slot.timer = undefined;
+          this.#start(slot);
+        },
+        RESTART_PAUSE_MS * 2 ** slot.restarts,
+      );
+      slot.restarts += 1;
+      return;
+    }
+    if (this.#slots.some(({ child, timer }) => child !== undefined || timer !== undefined)) return;
+    const said = lastWords === "" ? "" : ` (${lastWords})`;
+    this.#options.onAllGone(`all ${this.#slots.length} workers have ended; the last one: ${reason}${said}`);
+  }
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise<void>((resolve) => {
+    const timers = [
+      setTimeout(() => child.kill("SIGTERM"), LEAVE_MS),
+      setTimeout(() => child.kill("SIGKILL"), 2 * LEAVE_MS),
+    ];
+    child.once("close", () => {
+      for (const timer of timers) clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** What was set for this command is handed to the workers as flags; its variables are not meant for them. */
+function withoutOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("LOCKSTEP_")));
+}

@@ -1,0 +1,100 @@
+/** The kinds of value an option can have: each reads text strictly and says in one phrase what it allows. */
+
+import { z } from "zod";
+
+/** What help and error messages say about the values of one option. */
+interface ValueInfo {
+  /** The value's name in help, `N` in `--epochs <N>`; absent for a switch. */
+  readonly placeholder?: string;
+  /** Completes "allowed: ..." in an error message. */
+  readonly allowed: string;
+  /** The same in a few words for help, where the placeholder does not already say it. */
+  readonly range?: string;
+}
+
+const valueInfo = z.registry<ValueInfo>();
+
+/** A whole number from `min` to `max`, in plain decimal notation when it comes as text: no `1e3`, `0x10` or ` 5`. */
+export function integer(min: number, max: number) {
+  const allowed = `a whole number from ${min} to ${max}`;
+  const number = z.number({ error: allowed }).int({ error: allowed }).min(min, allowed).max(max, allowed);
+  return z
+    .preprocess(integerFromText, number)
+    .register(valueInfo, { placeholder: "N", allowed, range: `${min} to ${max}` });
+}
+
+/** Like `integer`, and the word `auto` besides. */
+export function integerOrAuto(min: number, max: number) {
+  const allowed = `auto or a whole number from ${min} to ${max}`;
+  const number = z.number().int().min(min).max(max);
+  return z
+    .preprocess(integerFromText, z.union([number, z.literal("auto")], { error: allowed }))
+    .register(valueInfo, { placeholder: "N|auto", allowed, range: `${min} to ${max}` });
+}
+
+/** A finite number above 0 and up to `max`; as text `0.004`, `.004` or `4e-3`. */
+export function positiveNumber(max: number) {
+  const allowed = `a number above 0 and at most ${max}, such as 0.001 or 1e-3`;
+  const number = z.number({ error: allowed }).positive(allowed).max(max, allowed);
+  return z
+    .preprocess(decimalFromText, number)
+    .register(valueInfo, { placeholder: "X", allowed, range: `at most ${max}` });
+}
+
+/** One of a few words. */
+export function oneOf<const Word extends string>(words: readonly [Word, ...Word[]]) {
+  const allowed = alternatives(words);
+  return z.enum(words, { error: allowed }).register(valueInfo, { placeholder: "name", allowed, range: allowed });
+}
+
+/** On or off; as text `true`, `false`, `1` or `0`. */
+export function toggle() {
+  const allowed = "true, false, 1 or 0";
+  return z.preprocess(booleanFromText, z.boolean({ error: allowed })).register(valueInfo, { allowed });
+}
+
+/** Text that is not empty, such as a path. */
+export function text(placeholder: string, allowed: string) {
+  return z.string({ error: allowed }).trim().min(1, allowed).register(valueInfo, { placeholder, allowed });
+}
+
+/** A ZeroMQ endpoint that `accepts` takes. */
+export function endpoint(allowed: string, accepts: (endpoint: string) => boolean) {
+  return z
+    .string({ error: allowed })
+    .refine(accepts, { error: allowed })
+    .register(valueInfo, { placeholder: "ADDRESS", allowed, range: allowed });
+}
+
+/** An option's help, default and allowed values, read back from its schema. */
+export function describeOption(schema: z.ZodType): ValueInfo & { help: string; default?: unknown } {
+  let inner = schema;
+  let fallback: unknown;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodExactOptional) {
+    if (inner instanceof z.ZodDefault) fallback = inner.def.defaultValue;
+    inner = inner.unwrap() as z.ZodType;
+  }
+  const info = valueInfo.get(inner) ?? { placeholder: "value", allowed: "a value" };
+  const help = schema.description ?? "";
+  return fallback === undefined ? { ...info, help } : { ...info, help, default: fallback };
+}
+
+/** `a, b or c`. */
+export function alternatives(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+/** Text that is not in the expected notation stays text, which the schema behind then refuses. */
+function integerFromText(value: unknown): unknown {
+  return typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
+}
+
+function decimalFromText(value: unknown): unknown {
+  return typeof value === "string" && /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : value;
+}
+
+function booleanFromText(value: unknown): unknown {
+  if (value === "true" || value === "1") return true;
+  if (value === "false" || value === "0") return false;
+  return value;
+}

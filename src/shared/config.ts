@@ -1,0 +1,196 @@
+/**
+ * Every option of every command, in one place: types, defaults, help and validation.
+ *
+ * An option is a key of one of the tables below. Its flag is the key in kebab-case (`--batch-size`), its environment
+ * variable `LOCKSTEP_` and the key in capitals (`LOCKSTEP_BATCH_SIZE`), its name in a `--config` file the key itself.
+ */
+
+import { z } from "zod";
+import { endpoint, integer, integerOrAuto, oneOf, positiveNumber, text, toggle } from "./config-values.ts";
+
+const MAX_SHARDS_PER_BATCH = 2048;
+
+const training = {
+  recipe: oneOf(["seed", "fast", "best"])
+    .default("seed")
+    .describe("settings measured together; other options override them"),
+  epochs: integer(1, 10_000).default(10).describe("passes over the training set"),
+  batchSize: integer(1, 65_536).default(64).describe("samples in a step, over all workers together"),
+  shardSize: integer(1, 4096).default(32).describe("samples in a unit of work, which has its own BatchNorm statistics"),
+  lr: positiveNumber(10).default(0.001).describe("Adam's learning rate, the peak of the schedule"),
+  schedule: oneOf(["constant", "cosine", "one-cycle"])
+    .default("constant")
+    .describe("how the learning rate changes over the run"),
+  augment: toggle().default(false).describe("distort the training images at random; part of recipe best"),
+  seed: integer(0, Number.MAX_SAFE_INTEGER).default(1).describe("decides initial weights, order and distortion"),
+};
+
+const data = {
+  data: text("DIR", "a folder with the four MNIST IDX files")
+    .exactOptional()
+    .describe("folder with the MNIST IDX files, instead of the copy that is installed"),
+};
+
+const trainingData = {
+  ...data,
+  limitTrain: integer(1, 1_000_000_000).exactOptional().describe("use only the first N training images"),
+};
+
+const fleet = {
+  minWorkers: integer(1, 256).default(1).describe("pause while fewer workers are ready"),
+  joinTimeoutS: integer(0, 604_800)
+    .default(600)
+    .describe("give up after this many seconds below --min-workers; 0 waits for ever"),
+};
+
+const json = { json: toggle().default(false).describe("print the result as one JSON object, the last line on stdout") };
+const quiet = { quiet: toggle().default(false).describe("print only the result and warnings") };
+
+const output = {
+  runDir: text("DIR", "a folder that holds no run yet")
+    .exactOptional()
+    .describe("folder for config, metrics and checkpoints; runs/<time>-seed<seed> if not given"),
+  logEvery: integer(1, 1_000_000).default(400).describe("steps between two lines of progress"),
+  ...json,
+  ...quiet,
+};
+
+const metrics = {
+  metricsPort: integer(0, 65_535).default(9464).describe("port of /metrics, /healthz and /status; 0 takes a free one"),
+  metricsHost: text("HOST", "a host name or address of this machine")
+    .default("127.0.0.1")
+    .describe("address that the metrics port listens on"),
+};
+
+const engine = {
+  engine: oneOf(["auto", "wasm", "reference"]).default("auto").describe("what computes the gradients"),
+};
+
+const localWorkers = {
+  workers: integerOrAuto(1, 256)
+    .default("auto")
+    .describe("workers to start on this machine; auto takes one per core that helps"),
+  ...engine,
+  isolation: oneOf(["auto", "process"]).default("auto").describe("how the workers are kept apart"),
+};
+
+const listen = {
+  listen: endpoint("tcp://HOST:PORT, tcp://HOST:* for a free port, or ipc://PATH", isListenEndpoint)
+    .default("tcp://127.0.0.1:5555")
+    .describe("address that workers connect to"),
+};
+
+const connection = {
+  connect: endpoint("tcp://HOST:PORT or ipc://PATH", isConnectEndpoint)
+    .default("tcp://127.0.0.1:5555")
+    .describe("the coordinator's address"),
+  coordinatorTimeoutS: integer(1, 604_800)
+    .default(60)
+    .describe("give up after this many seconds without a coordinator"),
+};
+
+const checkpoint = {
+  checkpoint: text("FILE", "the path of a checkpoint (.safetensors)").describe("the checkpoint to evaluate (required)"),
+};
+
+/** Not an option: whether somebody asked for `metricsPort`; if not, and it is taken, another port will do. */
+const derived = { metricsPortExplicit: z.boolean() };
+
+/** The options of each command, under the headings that its help shows. */
+export const COMMAND_OPTIONS = {
+  train: {
+    Training: training,
+    Data: trainingData,
+    Workers: { ...localWorkers, ...fleet },
+    Output: output,
+    Metrics: metrics,
+  },
+  coordinator: {
+    Network: listen,
+    Training: training,
+    Data: trainingData,
+    Workers: fleet,
+    Output: output,
+    Metrics: metrics,
+  },
+  worker: { Network: connection, Compute: { ...engine, ...data }, Output: quiet },
+  eval: { Input: { ...checkpoint, ...data }, Compute: engine, Output: json },
+  doctor: { Input: data, Output: json },
+} as const satisfies Record<string, Record<string, OptionTable>>;
+
+export type CommandName = keyof typeof COMMAND_OPTIONS;
+export type OptionTable = Readonly<Record<string, z.ZodType>>;
+
+const trainingSchema = z.object({ ...training, ...trainingData, ...fleet, ...output, ...metrics, ...derived });
+
+export const COMMAND_SCHEMAS = {
+  train: trainingSchema.extend(localWorkers),
+  coordinator: trainingSchema.extend(listen),
+  worker: z.object({ ...connection, ...engine, ...data, ...quiet }),
+  eval: z.object({ ...checkpoint, ...data, ...engine, ...json }),
+  doctor: z.object({ ...data, ...json }),
+} as const satisfies Record<CommandName, z.ZodObject>;
+
+/** What `train` and `coordinator` have in common. */
+export type TrainingConfig = z.infer<typeof trainingSchema>;
+export type TrainConfig = z.infer<typeof COMMAND_SCHEMAS.train>;
+export type CoordinatorConfig = z.infer<typeof COMMAND_SCHEMAS.coordinator>;
+export type WorkerConfig = z.infer<typeof COMMAND_SCHEMAS.worker>;
+export type EvalConfig = z.infer<typeof COMMAND_SCHEMAS.eval>;
+export type DoctorConfig = z.infer<typeof COMMAND_SCHEMAS.doctor>;
+
+/** The resolved options of a command. */
+export type CommandConfig<Command extends CommandName> = z.infer<(typeof COMMAND_SCHEMAS)[Command]>;
+
+/** What a recipe sets where nobody sets anything else; `seed` is the defaults themselves. */
+export const RECIPES = {
+  seed: {},
+  fast: { schedule: "one-cycle", lr: 0.004, batchSize: 64, epochs: 4 },
+  best: { schedule: "one-cycle", lr: 0.006, batchSize: 128, epochs: 15, augment: true },
+} as const satisfies Record<TrainingConfig["recipe"], Partial<TrainingConfig>>;
+
+/** A problem that no option has alone, as a sentence; `name` gives an option's name as the user wrote it. */
+export function conflict(config: Partial<TrainConfig>, name: (key: string) => string): string | undefined {
+  const { batchSize, shardSize, workers, minWorkers } = config;
+  if (batchSize !== undefined && shardSize !== undefined && Math.ceil(batchSize / shardSize) > MAX_SHARDS_PER_BATCH) {
+    return (
+      `${name("batchSize")} ${batchSize} in shards of ${name("shardSize")} ${shardSize} makes ` +
+      `${Math.ceil(batchSize / shardSize)} shards a step; allowed: at most ${MAX_SHARDS_PER_BATCH}`
+    );
+  }
+  if (typeof workers === "number" && minWorkers !== undefined && minWorkers > workers) {
+    return `${name("minWorkers")} ${minWorkers} can never be reached with ${name("workers")} ${workers}; allowed: at most ${workers}`;
+  }
+  return undefined;
+}
+
+/**
+ * The configuration as plain JSON, fit for `config.json`, and to be given again with `--config`: a metrics port that
+ * nobody asked for is left out, so that it is not insisted on then.
+ */
+export function publicConfig(config: CommandConfig<CommandName>): Record<string, unknown> {
+  const hidden = "metricsPortExplicit" in config && !config.metricsPortExplicit ? ["metricsPort"] : [];
+  return Object.fromEntries(
+    Object.entries(config).filter(([key, value]) => !(key in derived) && !hidden.includes(key) && value !== undefined),
+  );
+}
+
+/** `tcp://HOST:PORT`, captured; a host is a name, an IPv4 address or an IPv6 address in brackets. */
+const TCP_ENDPOINT = /^tcp:\/\/(?<host>\*|[\w.-]+|\[[\da-f:.%\w]+\]):(?<port>\*|\d{1,5})$/i;
+
+/** Unix socket paths are limited to 107 bytes on Linux (sun_path in unix(7)). */
+const IPC_ENDPOINT = /^ipc:\/\/[^\0]{1,107}$/;
+
+function isListenEndpoint(address: string): boolean {
+  const tcp = TCP_ENDPOINT.exec(address)?.groups;
+  return tcp ? tcp.port === "*" || isPort(tcp.port) : IPC_ENDPOINT.test(address);
+}
+
+function isConnectEndpoint(address: string): boolean {
+  const tcp = TCP_ENDPOINT.exec(address)?.groups;
+  return tcp ? tcp.host !== "*" && isPort(tcp.port) : IPC_ENDPOINT.test(address);
+}
+
+function isPort(digits: string | undefined): boolean {
+  return Number(digits) >= 1 && Number(digits) <= 65_535;
+}

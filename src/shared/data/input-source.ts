@@ -1,0 +1,102 @@
+import { invariant } from "../errors.ts";
+import { IMAGE_SIZE } from "../model/lenet5.ts";
+import { drawAffine, randomAffine } from "./augment.ts";
+import { STORED_SIZE } from "./idx.ts";
+import { NORMALISED, resize } from "./preprocess.ts";
+import type { Split } from "./split.ts";
+
+/** Distort images at random, in a way that depends on these and on the sample's index. */
+export interface Augmentation {
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+/**
+ * Network inputs made from a split.
+ *
+ * Images are resized on first use and kept, 1024 bytes each, so that training can begin at once.
+ */
+export class InputSource {
+  readonly #split: Split;
+  /** [count, 32, 32]; an image's bytes are valid once `#isResized` says so. */
+  readonly #resized: Uint8Array;
+  /** The same bytes, four at a time. */
+  readonly #words: Uint32Array;
+  readonly #isResized: Uint8Array;
+
+  constructor(split: Split) {
+    this.#split = split;
+    this.#resized = new Uint8Array(split.count * IMAGE_SIZE);
+    this.#words = new Uint32Array(this.#resized.buffer);
+    this.#isResized = new Uint8Array(split.count);
+  }
+
+  /** Samples that can be asked for: indices stay below this. */
+  get count(): number {
+    return this.#split.count;
+  }
+
+  /**
+   * Writes the samples with these indices, in this order, to the beginning of both buffers.
+   *
+   * @param images [n, 32, 32] or larger, normalised
+   * @param labels [n] or larger
+   */
+  gather(indices: ArrayLike<number>, images: Float32Array, labels: Uint8Array, augmentation?: Augmentation): void {
+    requireRoom(indices.length, images, labels);
+    for (let place = 0; place < indices.length; place++) {
+      this.#write(indices[place]!, place, images, labels, augmentation);
+    }
+  }
+
+  /** The same for the samples from `start` up to, not including, `end`. */
+  gatherRange(start: number, end: number, images: Float32Array, labels: Uint8Array): void {
+    requireRoom(end - start, images, labels);
+    for (let sample = start; sample < end; sample++) this.#write(sample, sample - start, images, labels, undefined);
+  }
+
+  #write(
+    sample: number,
+    place: number,
+    images: Float32Array,
+    labels: Uint8Array,
+    augmentation: Augmentation | undefined,
+  ): void {
+    invariant(this.#isResized[sample] !== undefined, `sample ${sample} is not one of ${this.count}`);
+    if (this.#isResized[sample] === 0) {
+      resize(this.#split.pixels, sample * STORED_SIZE, this.#resized, sample * IMAGE_SIZE);
+      this.#isResized[sample] = 1;
+    }
+    labels[place] = this.#split.labels[sample]!;
+    if (augmentation !== undefined) {
+      const affine = randomAffine(augmentation.seed, augmentation.epoch, sample);
+      drawAffine(affine, this.#resized, sample * IMAGE_SIZE, images, place * IMAGE_SIZE);
+    } else {
+      normalise(this.#resized, this.#words, sample * IMAGE_SIZE, images, place * IMAGE_SIZE);
+    }
+  }
+}
+
+/** Normalises one image. Most of it is background, so whole words of four such bytes are passed over. */
+function normalise(
+  bytes: Uint8Array,
+  words: Uint32Array,
+  bytesOffset: number,
+  images: Float32Array,
+  imagesOffset: number,
+): void {
+  images.fill(NORMALISED[0]!, imagesOffset, imagesOffset + IMAGE_SIZE);
+  for (let first = 0; first < IMAGE_SIZE; first += 4) {
+    if (words[(bytesOffset + first) >>> 2] === 0) continue;
+    for (let pixel = first; pixel < first + 4; pixel++) {
+      images[imagesOffset + pixel] = NORMALISED[bytes[bytesOffset + pixel]!]!;
+    }
+  }
+}
+
+function requireRoom(samples: number, images: Float32Array, labels: Uint8Array): void {
+  invariant(
+    images.length >= samples * IMAGE_SIZE && labels.length >= samples,
+    `buffers for ${images.length / IMAGE_SIZE} images and ${labels.length} labels are too small for ${samples}`,
+  );
+}

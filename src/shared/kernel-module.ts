@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { LockstepError, messageOf } from "./errors.ts";
+
+/** A WebAssembly module that the build compiles from AssemblyScript source to `dist/kernels/<name>.wasm`. */
+export interface KernelModule {
+  readonly name: string;
+  /** AssemblyScript source text. It may use `v128`; it must not allocate. */
+  readonly source: string;
+  /** Pages of 64 KiB that the imported memory must have at least; 1 unless told. */
+  readonly initialPages?: number;
+}
+
+export const WASM_PAGE_BYTES = 65_536;
+
+/** Seen from `src/shared` and from `dist/shared` alike. */
+const KERNEL_FOLDER = new URL("../../dist/kernels/", import.meta.url);
+
+/** Where the build puts a module's binary. */
+export function kernelFile(name: string): string {
+  return fileURLToPath(new URL(`${name}.wasm`, KERNEL_FOLDER));
+}
+
+/** The module's instance and the memory it was given (as `env.memory`; kernels take byte addresses into it). */
+export interface Kernels<Exports> {
+  readonly exports: Exports;
+  readonly memory: WebAssembly.Memory;
+}
+
+/**
+ * Compiles a built module synchronously (a few ms).
+ * @throws LockstepError when the build has not made it
+ */
+export function loadKernels(name: string): WebAssembly.Module {
+  const file = kernelFile(name);
+  let bytes: Buffer<ArrayBuffer>;
+  try {
+    bytes = readFileSync(file);
+  } catch (thrown) {
+    throw new LockstepError(
+      "failed",
+      `cannot read the compiled kernels ${file} (${messageOf(thrown)}): run "npm run build"`,
+    );
+  }
+  return new WebAssembly.Module(bytes);
+}
+
+/**
+ * Loads a module and instantiates it over a memory of its own. `Exports` is the caller's word for what the source
+ * exports: nothing checks it.
+ */
+export function instantiateKernels<Exports>(name: string, pages = 1): Kernels<Exports> {
+  const memory = new WebAssembly.Memory({ initial: pages });
+  const instance = new WebAssembly.Instance(loadKernels(name), { env: { memory } });
+  return { exports: instance.exports as Exports, memory };
+}

@@ -1,0 +1,151 @@
+import { z } from "zod";
+
+/**
+ * Every message between coordinator and workers. A message is a *header*, validated here, followed by the payload
+ * frames that docs/PROTOCOL.md lists for its type; see `codec.ts` for the bytes.
+ *
+ * Two numbers recur. `step` t (from 0) is computed on the parameters' version t, that is after t steps. `session` names
+ * one membership of one worker under one incarnation of the coordinator; a message of any other session is refused,
+ * which makes late and duplicate messages harmless.
+ */
+
+/** Raised when a peer of the old version could misread a message of the new one. */
+export const PROTOCOL_VERSION = 1;
+
+/** Bounds on what a peer can claim, far above what a run needs. */
+export const LIMITS = {
+  headerBytes: 65_536,
+  frames: 64,
+  shardsPerBatch: 2_048,
+  samplesPerBatch: 65_536,
+  steps: 2 ** 40,
+  text: 2_000,
+  stack: 20_000,
+} as const;
+
+const count = (max: number) => z.int().min(0).max(max);
+const text = z.string().max(LIMITS.text);
+const session = z.string().min(1).max(100);
+const step = count(LIMITS.steps);
+const slice = z.enum(["dense", "conv"]);
+const shardCount = z.int().min(1).max(LIMITS.shardsPerBatch);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const hello = z.strictObject({
+  type: z.literal("hello"),
+  protocol: z.int(),
+  /** One process's life: a worker that comes back under the same name replaces its earlier self. */
+  incarnation: z.string().min(1).max(100),
+  host: text,
+  pid: z.int().min(0),
+  engine: text,
+  device: text,
+  /** SHA-256 of the data set's files. */
+  dataDigest: sha256,
+  /** SHA-256 of the parameter table. */
+  modelDigest: sha256,
+});
+
+const ready = z.strictObject({ type: z.literal("ready"), session });
+
+/** Partial sums of one slice for the shards that the worker owns. Payload: one float32 frame per node. */
+const result = z.strictObject({
+  type: z.literal("result"),
+  session,
+  step,
+  slice,
+  nodes: z
+    .array(z.strictObject({ level: count(16), index: count(LIMITS.shardsPerBatch) }))
+    .min(1)
+    .max(LIMITS.frames - 1),
+});
+
+const evaluated = z.strictObject({
+  type: z.literal("evaluated"),
+  session,
+  /** The parameters' version. */
+  version: step,
+  chunk: count(LIMITS.samplesPerBatch),
+  correct: count(LIMITS.samplesPerBatch),
+});
+
+const pong = z.strictObject({
+  type: z.literal("pong"),
+  session,
+  /** Shards and chunks computed in this session: alive is one thing, getting on another. */
+  computed: count(Number.MAX_SAFE_INTEGER),
+});
+
+const leaving = z.strictObject({ type: z.literal("leaving"), session, reason: text });
+
+const failed = z.strictObject({
+  type: z.literal("failed"),
+  session,
+  message: text,
+  stack: z.string().max(LIMITS.stack),
+});
+
+const welcome = z.strictObject({
+  type: z.literal("welcome"),
+  session,
+  /** For people: "worker-1". */
+  name: text,
+  runId: text,
+  seed: z.int().min(0),
+  augment: z.boolean(),
+  /** Most samples that one shard will have. */
+  shardSize: z.int().min(1).max(LIMITS.samplesPerBatch),
+});
+
+export const REJECTIONS = ["protocol-version", "data", "model", "unknown-session", "stopping"] as const;
+
+const rejected = z.strictObject({ type: z.literal("rejected"), code: z.enum(REJECTIONS), message: text });
+
+/** One slice of a version of the state vector. Payload: one float32 frame. */
+const parameters = z.strictObject({ type: z.literal("parameters"), session, version: step, slice });
+
+/**
+ * Shards to compute for a step. Payload: one uint32 frame with the sample indices of all these shards, in order.
+ */
+const assign = z.strictObject({
+  type: z.literal("assign"),
+  session,
+  step,
+  /** From 0; keys the augmentation. */
+  epoch: step,
+  shardCount,
+  /** Samples in the global batch. */
+  globalCount: z.int().min(1).max(LIMITS.samplesPerBatch),
+  shards: z
+    .array(z.strictObject({ index: count(LIMITS.shardsPerBatch), count: z.int().min(1).max(LIMITS.samplesPerBatch) }))
+    .min(1)
+    .max(LIMITS.shardsPerBatch),
+});
+
+/** A chunk of the test set to evaluate. */
+const evaluate = z.strictObject({
+  type: z.literal("evaluate"),
+  session,
+  version: step,
+  chunk: count(LIMITS.samplesPerBatch),
+  first: count(2 ** 31),
+  count: z.int().min(1).max(LIMITS.samplesPerBatch),
+});
+
+const ping = z.strictObject({ type: z.literal("ping"), session });
+
+const stop = z.strictObject({ type: z.literal("stop"), session, reason: text });
+
+export const workerHeader = z.discriminatedUnion("type", [hello, ready, result, evaluated, pong, leaving, failed]);
+// prettier-ignore
+export const coordinatorHeader = z.discriminatedUnion("type", [welcome, rejected, parameters, assign, evaluate, ping, stop]);
+
+/** What a worker says. */
+export type WorkerMessage = z.infer<typeof workerHeader>;
+/** What the coordinator says. */
+export type CoordinatorMessage = z.infer<typeof coordinatorHeader>;
+export type Hello = z.infer<typeof hello>;
+export type Welcome = z.infer<typeof welcome>;
+export type Assign = z.infer<typeof assign>;
+export type Evaluate = z.infer<typeof evaluate>;
+export type RejectionCode = (typeof REJECTIONS)[number];

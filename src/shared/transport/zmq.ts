@@ -1,0 +1,134 @@
+import { Dealer, Router } from "zeromq";
+import { LockstepError, messageOf } from "../errors.ts";
+import type { Frames } from "../protocol/codec.ts";
+import type { CoordinatorHandlers, CoordinatorTransport, PeerId, WorkerTransport } from "./transport.ts";
+
+/** The transport between processes: ROUTER and DEALER sockets of ZeroMQ, over tcp or ipc. */
+
+const SOCKET_OPTIONS = {
+  /** A slice is 236 KB: with the kernel's default buffers it would leave in several wake-ups. */
+  sendBufferSize: 1_000_000,
+  receiveBufferSize: 1_000_000,
+  /** Messages per peer. A healthy peer has fewer than ten under way. */
+  sendHighWaterMark: 256,
+  receiveHighWaterMark: 256,
+  /** A send is queued now or fails now: one peer that does not read must not hold up the others. */
+  sendTimeout: 0,
+  /** How long a closed socket may still deliver what was sent. */
+  linger: 500,
+  /** Largest frame taken from a peer, in bytes; the peer is disconnected otherwise. */
+  maxMessageSize: 1_000_000,
+  // Answered by libzmq's own thread, so a worker that computes is not mistaken for a dead one.
+  heartbeatInterval: 1_000,
+  heartbeatTimeout: 4_000,
+  handshakeInterval: 5_000,
+};
+
+/**
+ * Binds a ROUTER socket.
+ * @param address `tcp://HOST:PORT`, `tcp://HOST:*` for a free port, or `ipc://PATH`
+ * @throws LockstepError when the address cannot be bound
+ */
+export async function listenZmq(address: string): Promise<CoordinatorTransport> {
+  const socket = new Router({ ...SOCKET_OPTIONS, mandatory: true });
+  try {
+    await socket.bind(address);
+  } catch (thrown) {
+    socket.close();
+    throw cannotListen(address, thrown);
+  }
+  return new ZmqCoordinatorTransport(socket, socket.lastEndpoint ?? address);
+}
+
+/** Connects a DEALER socket, now or as soon as someone listens there. */
+export function connectZmq(address: string): WorkerTransport {
+  const socket = new Dealer({
+    ...SOCKET_OPTIONS,
+    // Queue nothing while there is no connection: what was meant for a coordinator that is gone must not reach the next.
+    immediate: true,
+    reconnectInterval: 50,
+    reconnectMaxInterval: 2_000,
+  });
+  try {
+    socket.connect(address);
+  } catch (thrown) {
+    socket.close();
+    throw new LockstepError("usage", `cannot connect to ${address}: ${messageOf(thrown)}`, { cause: thrown });
+  }
+  return new ZmqWorkerTransport(socket);
+}
+
+class ZmqCoordinatorTransport implements CoordinatorTransport {
+  readonly address: string;
+  readonly #socket: Router;
+  #handlers: CoordinatorHandlers | undefined;
+
+  constructor(socket: Router, address: string) {
+    this.#socket = socket;
+    this.address = address;
+  }
+
+  start(handlers: CoordinatorHandlers): void {
+    this.#handlers = handlers;
+    void this.#receive(handlers);
+  }
+
+  async #receive(handlers: CoordinatorHandlers): Promise<void> {
+    for await (const [peer, ...frames] of this.#socket) {
+      if (peer !== undefined) handlers.onMessage(peer.toString("hex"), frames);
+    }
+  }
+
+  send(peer: PeerId, frames: Frames): void {
+    this.#socket.send([Buffer.from(peer, "hex"), ...frames]).catch(() => {
+      // Either the connection is gone (EHOSTUNREACH) or the peer has stopped reading (EAGAIN).
+      if (!this.#socket.closed) this.#handlers?.onUnreachable(peer);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#socket.close();
+    return Promise.resolve();
+  }
+}
+
+class ZmqWorkerTransport implements WorkerTransport {
+  readonly #socket: Dealer;
+
+  constructor(socket: Dealer) {
+    this.#socket = socket;
+  }
+
+  start(onMessage: (frames: Frames) => void): void {
+    void this.#receive(onMessage);
+  }
+
+  async #receive(onMessage: (frames: Frames) => void): Promise<void> {
+    for await (const frames of this.#socket) onMessage(frames);
+  }
+
+  send(frames: Frames): void {
+    this.#socket.send([...frames]).catch(() => {
+      // No coordinator is connected. What got lost is made good by the protocol: the worker greets again.
+    });
+  }
+
+  close(): Promise<void> {
+    this.#socket.close();
+    return Promise.resolve();
+  }
+}
+
+function cannotListen(address: string, thrown: unknown): LockstepError {
+  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  const advice: Record<string, string> = {
+    EADDRINUSE: "something else listens there: stop it, or choose another port (tcp://127.0.0.1:* takes a free one)",
+    EADDRNOTAVAIL: "this machine has no such address: name one of its own, or 0.0.0.0 for all of them",
+    EACCES: "permission denied: choose a port above 1023, or a folder that you may write to",
+    ENODEV: "this machine has no such network interface: name an IP address, or 0.0.0.0 for all of them",
+    ENOENT: "the folder of the ipc path does not exist: create it first",
+  };
+  return new LockstepError("failed", `cannot listen on ${address}: ${advice[code] ?? messageOf(thrown)}`, {
+    cause: thrown,
+  });
+}

@@ -1,0 +1,90 @@
+import type { KernelModule } from "../kernel-module.ts";
+
+/**
+ * Flat float32 arithmetic in WebAssembly SIMD. Pointers are byte addresses, 16-byte aligned; `n` counts floats. Lanes
+ * do exactly the IEEE 754 single-precision operations written here, so the results equal a plain loop that rounds
+ * after each operation (Math.fround): the tests hold them to that bit for bit.
+ */
+const source = `
+/** into[i] += other[i] */
+export function add(into: usize, other: usize, n: i32): void {
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    v128.store(into, f32x4.add(v128.load(into), v128.load(other)));
+    into += 16;
+    other += 16;
+  }
+  for (; i < n; i++) {
+    store<f32>(into, load<f32>(into) + load<f32>(other));
+    into += 4;
+    other += 4;
+  }
+}
+
+/** 1 when no value is NaN or infinite: x * 0 is 0 for those alone, and a sum of zeros stays 0. */
+export function allFinite(values: usize, n: i32): i32 {
+  const zero = f32x4.splat(0);
+  let sum = zero;
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    sum = f32x4.add(sum, f32x4.mul(v128.load(values), zero));
+    values += 16;
+  }
+  let rest: f32 = 0;
+  for (; i < n; i++) {
+    rest += load<f32>(values) * 0;
+    values += 4;
+  }
+  const total =
+    f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3);
+  return total + rest == 0 ? 1 : 0;
+}
+
+/**
+ * One Adam step (Kingma and Ba 2015, algorithm 1, in the order of PyTorch's implementation), written beside the old
+ * values so that the previous version stays whole until the step is committed.
+ *
+ *   m' = m * beta1 + g * (1 - beta1)
+ *   v' = v * beta2 + (g * g) * (1 - beta2)
+ *   p' = p - (m' * stepSize) / (sqrt(v') * varianceScale + epsilon)
+ *
+ * with stepSize = lr / (1 - beta1^t) and varianceScale = 1 / sqrt(1 - beta2^t).
+ */
+export function adam(
+  p: usize, m: usize, v: usize, g: usize,
+  pNext: usize, mNext: usize, vNext: usize,
+  n: i32,
+  beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
+  stepSize: f32, varianceScale: f32, epsilon: f32,
+): void {
+  const b1 = f32x4.splat(beta1);
+  const c1 = f32x4.splat(oneMinusBeta1);
+  const b2 = f32x4.splat(beta2);
+  const c2 = f32x4.splat(oneMinusBeta2);
+  const size = f32x4.splat(stepSize);
+  const scale = f32x4.splat(varianceScale);
+  const eps = f32x4.splat(epsilon);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    const at = <usize>i << 2;
+    const gi = v128.load(g + at);
+    const mi = f32x4.add(f32x4.mul(v128.load(m + at), b1), f32x4.mul(gi, c1));
+    const vi = f32x4.add(f32x4.mul(v128.load(v + at), b2), f32x4.mul(f32x4.mul(gi, gi), c2));
+    const denominator = f32x4.add(f32x4.mul(f32x4.sqrt(vi), scale), eps);
+    v128.store(mNext + at, mi);
+    v128.store(vNext + at, vi);
+    v128.store(pNext + at, f32x4.sub(v128.load(p + at), f32x4.div(f32x4.mul(mi, size), denominator)));
+  }
+  for (; i < n; i++) {
+    const at = <usize>i << 2;
+    const gi = load<f32>(g + at);
+    const mi = load<f32>(m + at) * beta1 + gi * oneMinusBeta1;
+    const vi = load<f32>(v + at) * beta2 + gi * gi * oneMinusBeta2;
+    store<f32>(mNext + at, mi);
+    store<f32>(vNext + at, vi);
+    store<f32>(pNext + at, load<f32>(p + at) - (mi * stepSize) / (sqrt<f32>(vi) * varianceScale + epsilon));
+  }
+}
+`;
+
+export const VECTOR_KERNELS: KernelModule = { name: "vector", source };

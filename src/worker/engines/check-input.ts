@@ -1,0 +1,53 @@
+import { LockstepError } from "../../shared/errors.ts";
+import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATISTIC_COUNT } from "../../shared/model/lenet5.ts";
+import type { EvaluationInput, ShardInput } from "./engine.ts";
+
+/** Checks that every engine makes alike, so that a wrong call fails with the same words whatever computes. */
+
+export function checkParameters(parameters: Float32Array): void {
+  checkLength("parameters", parameters, PARAMETER_COUNT, "the model's parameters in table order");
+}
+
+/** @returns images in the shard */
+export function checkShard({ images, labels, globalCount }: ShardInput): number {
+  const count = checkImages(images, labels);
+  if (!Number.isSafeInteger(globalCount) || globalCount < count) {
+    throw new LockstepError(
+      "usage",
+      `globalCount is ${globalCount}, but the shard alone has ${count} images: pass the number of samples in the whole global batch`,
+    );
+  }
+  for (const [index, label] of labels.entries()) {
+    if (label >= CLASS_COUNT) {
+      throw new LockstepError(
+        "usage",
+        `label ${index} of the shard is ${label}: labels go from 0 to ${CLASS_COUNT - 1}`,
+      );
+    }
+  }
+  return count;
+}
+
+/** @returns images in the batch */
+export function checkEvaluation({ images, labels, runningMean, runningVar }: EvaluationInput): number {
+  checkLength("runningMean", runningMean, STATISTIC_COUNT / 2, "one value for each channel of bn1, then bn2");
+  checkLength("runningVar", runningVar, STATISTIC_COUNT / 2, "one value for each channel of bn1, then bn2");
+  return checkImages(images, labels);
+}
+
+export function notLoaded(): LockstepError {
+  return new LockstepError("usage", "the engine has no parameters: call load() first");
+}
+
+function checkImages(images: Float32Array, labels: Uint8Array): number {
+  if (labels.length === 0) throw new LockstepError("usage", "there are no labels: pass one image or more");
+  checkLength("images", images, labels.length * IMAGE_SIZE, `${IMAGE_SIZE} pixels for each of ${labels.length} labels`);
+  return labels.length;
+}
+
+function checkLength(name: string, array: Float32Array, expected: number, what: string): void {
+  if (!(array instanceof Float32Array) || array.length !== expected) {
+    const found = array instanceof Float32Array ? `has ${array.length} values` : "is not a Float32Array";
+    throw new LockstepError("usage", `${name} ${found}, expected ${expected} (${what})`);
+  }
+}

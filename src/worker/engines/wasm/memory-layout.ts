@@ -1,0 +1,124 @@
+import {
+  CONV1_CHANNELS,
+  CONV2_CHANNELS,
+  IMAGE_SIZE,
+  PARAMETER_COUNT,
+  STATISTIC_COUNT,
+} from "../../../shared/model/lenet5.ts";
+import type { Address } from "./kernel-exports.ts";
+
+/**
+ * Where everything lies in the module's memory. What is always there comes first, so that it never moves; behind it the
+ * activations of a shard, which are laid out anew when a larger shard arrives.
+ *
+ * Sizes in the comments are counted in float32 values. `[G]` stands for groups of four images, rounded up to an even
+ * number: the dense kernels take two groups at a time.
+ */
+
+/** Blocks start on a cache line. */
+const ALIGNMENT = 64;
+
+/** Hands out memory from an address upwards. */
+class Allocator {
+  next: Address;
+
+  constructor(start: Address) {
+    this.next = start;
+    this.#align();
+  }
+
+  floats(count: number): Address {
+    return this.bytes(count * 4);
+  }
+
+  bytes(count: number): Address {
+    const address = this.next;
+    this.next += count;
+    this.#align();
+    return address;
+  }
+
+  #align(): void {
+    this.next = Math.ceil(this.next / ALIGNMENT) * ALIGNMENT;
+  }
+}
+
+function normalization(allocator: Allocator, channels: number) {
+  return {
+    /** z = scale * y + shift; [channels] each */
+    scale: allocator.floats(channels),
+    shift: allocator.floats(channels),
+    /** [channels][2][4], sums of the backward pass */
+    sums: allocator.floats(channels * 8),
+    /** [channels][4], of the expansion in the backward pass */
+    coefficients: allocator.floats(channels * 4),
+  };
+}
+
+/** Everything whose size does not depend on the shard. */
+export function layOutModel(start: Address) {
+  const allocator = new Allocator(start);
+  return {
+    parameters: allocator.floats(PARAMETER_COUNT),
+    gradient: allocator.floats(PARAMETER_COUNT),
+    /** [22] each: 6 channels of bn1, then 16 of bn2 */
+    mean: allocator.floats(STATISTIC_COUNT / 2),
+    variance: allocator.floats(STATISTIC_COUNT / 2),
+    /** {sum of the losses: f64, correct images: i32} */
+    summary: allocator.bytes(16),
+    bn1: normalization(allocator, CONV1_CHANNELS),
+    bn2: normalization(allocator, CONV2_CHANNELS),
+    /** Vector sums of the weights' gradients: [6][1][5][5][4] and [16][6][5][5][4] */
+    conv1WeightSums: allocator.floats(150 * 4),
+    conv2WeightSums: allocator.floats(2400 * 4),
+    /** Gradient of one group's convolution outputs: [6][28][28][4] and [16][10][10][4] */
+    dConv1: allocator.floats(4704 * 4),
+    dConv2: allocator.floats(1600 * 4),
+    end: allocator.next,
+  };
+}
+
+/** Room for `groups` groups, an even number. */
+export function layOutShard(start: Address, groups: number) {
+  const images = groups * 4;
+  const allocator = new Allocator(start);
+  return {
+    /** [images], bytes */
+    labels: allocator.bytes(images),
+    /** [images][32][32], as they came */
+    images: allocator.floats(images * IMAGE_SIZE),
+    /** [G][1][32][32][4] */
+    input: allocator.floats(images * IMAGE_SIZE),
+    /** [G][6][28][28][4], before normalisation */
+    conv1: allocator.floats(images * 4704),
+    /** [G][6]{mean, sum of squares} */
+    moments1: allocator.floats(groups * CONV1_CHANNELS * 2),
+    /** [G][6][14][14][4] each */
+    pooled1: allocator.floats(images * 1176),
+    winners1: allocator.floats(images * 1176),
+    dPooled1: allocator.floats(images * 1176),
+    /** [G][16][10][10][4], before normalisation */
+    conv2: allocator.floats(images * 1600),
+    /** [G][16]{mean, sum of squares} */
+    moments2: allocator.floats(groups * CONV2_CHANNELS * 2),
+    /** [G][16][5][5][4] = [G][400][4] each */
+    pooled2: allocator.floats(images * 400),
+    winners2: allocator.floats(images * 400),
+    dPooled2: allocator.floats(images * 400),
+    /** [G][120][4], [G][84][4] and [G][10][4], each with its gradient */
+    hidden1: allocator.floats(images * 120),
+    dHidden1: allocator.floats(images * 120),
+    hidden2: allocator.floats(images * 84),
+    dHidden2: allocator.floats(images * 84),
+    logits: allocator.floats(images * 10),
+    dLogits: allocator.floats(images * 10),
+    /** Image by image, for the dense weights' gradients: [images][400], [images][120], [images][84] */
+    pooled2ByImage: allocator.floats(images * 400),
+    hidden1ByImage: allocator.floats(images * 120),
+    hidden2ByImage: allocator.floats(images * 84),
+    end: allocator.next,
+  };
+}
+
+export type ModelLayout = ReturnType<typeof layOutModel>;
+export type ShardLayout = ReturnType<typeof layOutShard>;

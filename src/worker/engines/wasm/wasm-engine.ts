@@ -1,0 +1,157 @@
+import { LockstepError } from "../../../shared/errors.ts";
+import { WASM_PAGE_BYTES, instantiateKernels } from "../../../shared/kernel-module.ts";
+import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATISTIC_COUNT } from "../../../shared/model/lenet5.ts";
+import { checkEvaluation, checkParameters, checkShard, notLoaded } from "../check-input.ts";
+import type { DenseFinal, Engine, EvaluationInput, Logits, ShardGradient, ShardInput } from "../engine.ts";
+import type { Lenet5Kernels } from "./kernel-exports.ts";
+import { type ModelLayout, type ShardLayout, layOutModel, layOutShard } from "./memory-layout.ts";
+import * as passes from "./passes.ts";
+
+/** Images evaluated at a time: two groups, whose activations stay in the second-level cache. */
+const EVALUATION_CHUNK = 8;
+const CHANNEL_COUNT = STATISTIC_COUNT / 2;
+
+/** Views of the module's memory, made anew whenever it grows. */
+interface Views {
+  readonly bytes: Uint8Array;
+  readonly floats: Float32Array;
+  readonly summary: DataView;
+  readonly gradient: Float32Array;
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+}
+
+/**
+ * The fast engine: WebAssembly SIMD kernels on one core. Its results are the same bits on every machine, since
+ * WebAssembly's float32 arithmetic is defined to the bit and even exp and log are computed inside.
+ *
+ * Memory grows to the largest shard seen (about 80 KB an image) and stays.
+ */
+export class WasmEngine implements Engine {
+  readonly name = "wasm";
+  readonly device = "cpu (WebAssembly SIMD)";
+
+  readonly #kernels: Lenet5Kernels;
+  readonly #memory: WebAssembly.Memory;
+  readonly #model: ModelLayout;
+  #shard: ShardLayout;
+  #capacity: number;
+  #views: Views;
+  #logits = new Float32Array(0);
+  #loaded = false;
+
+  constructor() {
+    const { exports, memory } = instantiateKernels<Lenet5Kernels>("lenet5");
+    this.#kernels = exports;
+    this.#memory = memory;
+    this.#model = layOutModel(exports.firstFreeByte());
+    this.#capacity = EVALUATION_CHUNK;
+    this.#shard = this.#makeRoom(this.#capacity);
+    this.#views = this.#makeViews();
+  }
+
+  load(parameters: Float32Array): void {
+    checkParameters(parameters);
+    this.#views.floats.set(parameters, this.#model.parameters / 4);
+    this.#loaded = true;
+  }
+
+  gradients(shard: ShardInput, denseFinal?: DenseFinal): ShardGradient {
+    if (!this.#loaded) throw notLoaded();
+    const count = checkShard(shard);
+    this.#reserve(count);
+    this.#copyImages(shard.images);
+    this.#views.bytes.set(shard.labels, this.#shard.labels);
+
+    const network = { kernels: this.#kernels, model: this.#model, shard: this.#shard };
+    passes.forward(network, count, "batch");
+    passes.loss(network, count, shard.globalCount);
+    passes.denseBackward(network, count);
+    const { summary, gradient, mean, variance } = this.#views;
+    const result: ShardGradient = {
+      gradient,
+      lossSum: summary.getFloat64(0, true),
+      correct: summary.getInt32(8, true),
+      batchMean: mean,
+      batchVar: variance,
+    };
+    denseFinal?.(result);
+    passes.convolutionBackward(network, count);
+    return result;
+  }
+
+  evaluate(batch: EvaluationInput): Logits {
+    if (!this.#loaded) throw notLoaded();
+    const count = checkEvaluation(batch);
+    const { mean, variance, floats } = this.#views;
+    mean.set(batch.runningMean);
+    variance.set(batch.runningVar);
+    const network = { kernels: this.#kernels, model: this.#model, shard: this.#shard };
+    passes.foldRunningStatistics(network);
+
+    if (this.#logits.length !== count * CLASS_COUNT) this.#logits = new Float32Array(count * CLASS_COUNT);
+    const logits = this.#logits;
+    for (let start = 0; start < count; start += EVALUATION_CHUNK) {
+      const end = Math.min(start + EVALUATION_CHUNK, count);
+      this.#copyImages(batch.images.subarray(start * IMAGE_SIZE, end * IMAGE_SIZE));
+      passes.forward(network, end - start, "running");
+      for (let image = start; image < end; image++) {
+        const [group, lane] = [(image - start) >> 2, image & 3];
+        const from = this.#shard.logits / 4 + group * CLASS_COUNT * 4 + lane;
+        for (let k = 0; k < CLASS_COUNT; k++) logits[image * CLASS_COUNT + k] = floats[from + k * 4]!;
+      }
+    }
+    return { logits };
+  }
+
+  dispose(): void {
+    this.#loaded = false;
+  }
+
+  /** Copies images in and zeroes the lanes behind them, so that nothing of an earlier shard is ever read. */
+  #copyImages(images: Float32Array): void {
+    const { floats } = this.#views;
+    const start = this.#shard.images / 4;
+    const count = images.length / IMAGE_SIZE;
+    floats.set(images, start);
+    floats.fill(0, start + images.length, start + passes.groupsOf(count) * 4 * IMAGE_SIZE);
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.#capacity) return;
+    this.#shard = this.#makeRoom(count);
+    this.#capacity = count;
+    this.#views = this.#makeViews();
+  }
+
+  #makeRoom(count: number): ShardLayout {
+    const shard = layOutShard(this.#model.end, passes.pairedGroups(count));
+    const missing = Math.ceil((shard.end - this.#memory.buffer.byteLength) / WASM_PAGE_BYTES);
+    if (missing > 0) {
+      try {
+        this.#memory.grow(missing);
+      } catch (thrown) {
+        const mebibytes = Math.ceil(shard.end / 2 ** 20);
+        throw new LockstepError(
+          "failed",
+          `a shard of ${count} images needs ${mebibytes} MiB of WebAssembly memory, which cannot be had: use a smaller shard size`,
+          { cause: thrown },
+        );
+      }
+    }
+    return shard;
+  }
+
+  #makeViews(): Views {
+    const { buffer } = this.#memory;
+    const model = this.#model;
+    return {
+      bytes: new Uint8Array(buffer),
+      floats: new Float32Array(buffer),
+      summary: new DataView(buffer, model.summary, 16),
+      gradient: new Float32Array(buffer, model.gradient, PARAMETER_COUNT),
+      mean: new Float32Array(buffer, model.mean, CHANNEL_COUNT),
+      variance: new Float32Array(buffer, model.variance, CHANNEL_COUNT),
+    };
+  }
+}

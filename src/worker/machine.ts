@@ -1,0 +1,229 @@
+import { EXIT_CODES } from "../shared/errors.ts";
+import { type SliceName, SLICE_NAMES } from "../shared/model/contribution.ts";
+import type { Assign, CoordinatorMessage, Evaluate, Welcome, WorkerMessage } from "../shared/protocol/messages.ts";
+
+/**
+ * The worker's decisions, pure: the same events in the same order always lead to the same state and effects.
+ *
+ * A worker holds nothing that matters. Whenever something is out of step with the coordinator it forgets its session
+ * and greets anew; the coordinator has then given its work to others.
+ */
+
+/** A coordinator pings at least every second; when it is silent for this long, see whether it still knows us. */
+const SILENCE_MS = 3_000;
+/** Pause between two greetings: it doubles from the one to the other. A greeting without a connection is lost. */
+const GREETING_PAUSE_MS = 25;
+const MAX_GREETING_PAUSE_MS = 1_000;
+
+export type Task = Assign | Evaluate;
+
+export interface State {
+  readonly address: string;
+  /** Longest time without a word from a coordinator, in ms. */
+  readonly coordinatorTimeoutMs: number;
+  readonly welcome: Welcome | undefined;
+  readonly ready: boolean;
+  /** Parameter versions received: entry v % 2 is v, or -1. */
+  readonly holds: Readonly<Record<SliceName, readonly [number, number]>>;
+  readonly running: Task | undefined;
+  readonly queue: readonly Task[];
+  /** Shards and chunks computed in this session. */
+  readonly computed: number;
+  readonly heardAt: number;
+  /** When it last greeted, and how often since it last heard anything. */
+  readonly greetedAt: number;
+  readonly greetings: number;
+  readonly ended: boolean;
+}
+
+export type Event = { readonly at: number } & (
+  | { readonly type: "start" }
+  | { readonly type: "tick" }
+  | { readonly type: "message"; readonly message: CoordinatorMessage }
+  | { readonly type: "malformed"; readonly problem: string }
+  | { readonly type: "prepared" }
+  | { readonly type: "computed" }
+  | { readonly type: "task-done"; readonly task: Task }
+  | { readonly type: "failed"; readonly message: string; readonly stack: string }
+  | { readonly type: "signal"; readonly signal: "SIGINT" | "SIGTERM" }
+);
+
+export type Effect =
+  /** The shell knows what a hello says. */
+  | { readonly type: "greet" }
+  | { readonly type: "send"; readonly message: WorkerMessage }
+  /** Get ready for shards of the welcome's size, then say "prepared". */
+  | { readonly type: "prepare"; readonly welcome: Welcome }
+  /** Keep the payload of the message at hand. */
+  | { readonly type: "keep-parameters"; readonly version: number; readonly slice: SliceName }
+  | { readonly type: "run"; readonly task: Task }
+  /** Stop this task as soon as possible and send nothing more of it. */
+  | { readonly type: "cancel"; readonly task: Task }
+  | { readonly type: "say"; readonly text: string }
+  | { readonly type: "exit"; readonly code: number; readonly text: string };
+
+export function initialState(address: string, coordinatorTimeoutMs: number, at: number): State {
+  return {
+    ...{ address, coordinatorTimeoutMs },
+    ...{ welcome: undefined, ...idle },
+    ...{ heardAt: at, greetedAt: at, greetings: 0 },
+    ended: false,
+  };
+}
+
+const idle = {
+  ready: false,
+  holds: { dense: [-1, -1], conv: [-1, -1] },
+  running: undefined,
+  queue: [],
+  computed: 0,
+} as const satisfies Partial<State>;
+
+type Step = [State, Effect[]];
+
+export function transition(state: State, event: Event): Step {
+  if (state.ended) return [state, []];
+  switch (event.type) {
+    case "start":
+      return greet(state, event.at);
+    case "tick":
+      return tick(state, event.at);
+    case "message":
+      return takeMessage({ ...state, heardAt: event.at, greetings: 0 }, event.message);
+    case "malformed":
+      return rejoin(state, `a message could not be understood: ${event.problem}`);
+    case "prepared":
+      return prepared(state);
+    case "computed":
+      return [{ ...state, computed: state.computed + 1 }, []];
+    case "task-done":
+      // A task that was cancelled may still end after the next one was queued.
+      return state.running === event.task ? startNext({ ...state, running: undefined }) : [state, []];
+    case "failed":
+      return fail(state, event.message, event.stack);
+    case "signal":
+      return leave(state, event.signal);
+    default:
+      return event satisfies never;
+  }
+}
+
+function takeMessage(state: State, message: CoordinatorMessage): Step {
+  if (message.type === "rejected") return takeRejection(state, message.code, message.message);
+  if (message.type === "welcome") return takeWelcome(state, message);
+  // What an earlier session still had under way is of no use any more.
+  if (message.session !== state.welcome?.session) return [state, []];
+  switch (message.type) {
+    case "parameters": {
+      const { version, slice } = message;
+      return [{ ...state, holds: holding(state.holds, slice, version) }, [{ type: "keep-parameters", version, slice }]];
+    }
+    case "assign":
+    case "evaluate":
+      return enqueue(state, message);
+    case "ping":
+      return [state, [{ type: "send", message: { type: "pong", session: message.session, computed: state.computed } }]];
+    case "stop":
+      return end(state, 0, stopText(message.reason));
+    default:
+      return message satisfies never;
+  }
+}
+
+function takeWelcome(state: State, welcome: Welcome): Step {
+  if (state.welcome?.session === welcome.session) return [state, []];
+  const text = `welcomed as ${welcome.name}, run ${welcome.runId}`;
+  return [{ ...state, ...idle, welcome }, [...cancelling(state), { type: "say", text }, { type: "prepare", welcome }]];
+}
+
+function takeRejection(state: State, code: string, message: string): Step {
+  switch (code) {
+    case "unknown-session":
+      return rejoin(state, message, { sayLeaving: false });
+    case "stopping":
+      return end(state, 0, message);
+    case "data":
+      return end(state, EXIT_CODES.refused, `the coordinator at ${state.address} refuses this worker: ${message}`);
+    default:
+      return end(state, EXIT_CODES.failed, `the coordinator at ${state.address} refuses this worker: ${message}`);
+  }
+}
+
+function prepared(state: State): Step {
+  if (state.welcome === undefined || state.ready) return [state, []];
+  const { session } = state.welcome;
+  return [{ ...state, ready: true }, [{ type: "send", message: { type: "ready", session } }]];
+}
+
+function enqueue(state: State, task: Task): Step {
+  const version = task.type === "assign" ? task.step : task.version;
+  const complete = SLICE_NAMES.every((slice) => state.holds[slice][version % 2] === version);
+  if (!state.ready || !complete) return rejoin(state, `work on version ${version} came without its parameters`);
+  return startNext({ ...state, queue: [...state.queue, task] });
+}
+
+function startNext(state: State): Step {
+  const [task, ...queue] = state.queue;
+  if (state.running !== undefined || task === undefined) return [state, []];
+  return [{ ...state, running: task, queue }, [{ type: "run", task }]];
+}
+
+/** Forgets the session and greets anew; what was owed is given to others. */
+function rejoin(state: State, reason: string, { sayLeaving = true } = {}): Step {
+  const effects: Effect[] = [...cancelling(state), { type: "say", text: `joining again: ${reason}` }];
+  if (sayLeaving && state.welcome !== undefined) {
+    effects.push({ type: "send", message: { type: "leaving", session: state.welcome.session, reason } });
+  }
+  return [{ ...state, ...idle, welcome: undefined }, [...effects, { type: "greet" }]];
+}
+
+function tick(state: State, at: number): Step {
+  const silentMs = at - state.heardAt;
+  if (silentMs > state.coordinatorTimeoutMs) {
+    const text = `no coordinator at ${state.address} for ${Math.round(silentMs / 1000)} s: start one there (lockstep coordinator --listen ${state.address}), or check the address`;
+    return end(state, EXIT_CODES.failed, text);
+  }
+  const wanted = state.welcome === undefined || silentMs >= SILENCE_MS;
+  const pauseMs = Math.min(GREETING_PAUSE_MS * 2 ** state.greetings, MAX_GREETING_PAUSE_MS);
+  return wanted && at - state.greetedAt >= pauseMs ? greet(state, at) : [state, []];
+}
+
+function greet(state: State, at: number): Step {
+  return [{ ...state, greetedAt: at, greetings: state.greetings + 1 }, [{ type: "greet" }]];
+}
+
+function fail(state: State, message: string, stack: string): Step {
+  const effects: Effect[] = [];
+  if (state.welcome !== undefined) {
+    effects.push({ type: "send", message: { type: "failed", session: state.welcome.session, message, stack } });
+  }
+  const [ended, last] = end(state, EXIT_CODES.failed, message);
+  return [ended, [...effects, ...last]];
+}
+
+function leave(state: State, signal: "SIGINT" | "SIGTERM"): Step {
+  const effects: Effect[] = [];
+  const reason = `it received ${signal}`;
+  if (state.welcome !== undefined) {
+    effects.push({ type: "send", message: { type: "leaving", session: state.welcome.session, reason } });
+  }
+  const [ended, last] = end(state, signal === "SIGINT" ? 130 : 143, `leaving: ${reason}`);
+  return [ended, [...effects, ...last]];
+}
+
+function end(state: State, code: number, text: string): Step {
+  return [{ ...state, ...idle, ended: true }, [...cancelling(state), { type: "exit", code, text }]];
+}
+
+function cancelling(state: State): Effect[] {
+  return state.running === undefined ? [] : [{ type: "cancel", task: state.running }];
+}
+
+function holding(all: State["holds"], slice: SliceName, version: number): State["holds"] {
+  const [even, odd] = all[slice];
+  return { ...all, [slice]: version % 2 === 0 ? [version, odd] : [even, version] };
+}
+
+function stopText(reason: string): string {
+  return reason === "done" ? "the run is done" : `the coordinator has ended the run: ${reason}`;
+}

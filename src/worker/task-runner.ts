@@ -1,0 +1,149 @@
+import { setImmediate } from "node:timers/promises";
+import { InputSource } from "../shared/data/input-source.ts";
+import type { Dataset } from "../shared/data/dataset.ts";
+import { runningStatistics, type SliceName, SLICES } from "../shared/model/contribution.ts";
+import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATE_COUNT } from "../shared/model/lenet5.ts";
+import { floatsInto } from "../shared/protocol/codec.ts";
+import type { Assign, Evaluate, Welcome } from "../shared/protocol/messages.ts";
+import type { DenseFinal, Engine, ShardGradient } from "./engines/engine.ts";
+import { ShardSums, type SummedSlice } from "./shard-sums.ts";
+
+/** What a running task tells. */
+export interface TaskListener {
+  /** A slice's partial sums are final. */
+  onSlice(slice: SliceName, summed: SummedSlice): void;
+  /** A chunk was evaluated. */
+  onEvaluated(correct: number): void;
+  /** One more shard or chunk is computed. */
+  onComputed(): void;
+  /** True once nobody wants the task's results any more. */
+  isCancelled(): boolean;
+}
+
+/** A worker's hands: parameters, inputs and engine, and how a task is computed with them. */
+export class TaskRunner {
+  readonly #engine: Engine;
+  readonly #train: InputSource;
+  readonly #test: InputSource;
+  readonly #sums = new ShardSums();
+  /** The two latest versions of the state vector: version v is in entry v % 2. */
+  readonly #states = [new Float32Array(STATE_COUNT), new Float32Array(STATE_COUNT)] as const;
+  #loadedVersion = -1;
+  #augmentSeed: number | undefined;
+  #images = new Float32Array(0);
+  #labels = new Uint8Array(0);
+
+  constructor(engine: Engine, dataset: Dataset) {
+    this.#engine = engine;
+    this.#train = new InputSource(dataset.train);
+    this.#test = new InputSource(dataset.test);
+  }
+
+  /** Makes ready for a run: allocates, and computes one shard of zeros so that the first real one is not slowed down. */
+  async prepare({ shardSize, augment, seed }: Welcome): Promise<void> {
+    this.#loadedVersion = -1;
+    this.#augmentSeed = augment ? seed : undefined;
+    this.#reserve(shardSize);
+    this.#engine.load(new Float32Array(PARAMETER_COUNT));
+    const images = this.#images.subarray(0, shardSize * IMAGE_SIZE).fill(0);
+    const labels = this.#labels.subarray(0, shardSize).fill(0);
+    await this.#engine.gradients({ images, labels, globalCount: shardSize });
+  }
+
+  /** @param frame the slice's float32 values as received */
+  keepParameters(version: number, slice: SliceName, frame: Uint8Array): void {
+    const { start, stateLength } = SLICES[slice];
+    floatsInto(this.#state(version).subarray(start, start + stateLength), frame);
+  }
+
+  /** @param samples indices into the training set, for all shards in order */
+  async computeStep(task: Assign, samples: Uint32Array, listener: TaskListener): Promise<void> {
+    this.#load(task.step);
+    this.#sums.reset(task.shardCount);
+    let start = 0;
+    for (const [i, { index, count }] of task.shards.entries()) {
+      // Messages that came meanwhile are looked at between two shards.
+      if (i > 0) await setImmediate();
+      if (listener.isCancelled()) return;
+      const indices = samples.subarray(start, start + count);
+      start += count;
+      const isLast = i === task.shards.length - 1;
+      await this.#computeShard(task, index, indices, isLast ? (slice) => this.#emit(slice, listener) : () => {});
+      if (listener.isCancelled()) return;
+      listener.onComputed();
+    }
+  }
+
+  async #computeShard(
+    task: Assign,
+    shard: number,
+    indices: Uint32Array,
+    sliceFinal: (slice: SliceName) => void,
+  ): Promise<void> {
+    const count = indices.length;
+    this.#reserve(count);
+    const images = this.#images.subarray(0, count * IMAGE_SIZE);
+    const labels = this.#labels.subarray(0, count);
+    const augmentation = this.#augmentSeed === undefined ? undefined : { seed: this.#augmentSeed, epoch: task.epoch };
+    this.#train.gather(indices, images, labels, augmentation);
+    let denseDone = false;
+    const denseFinal: DenseFinal = (partial: ShardGradient) => {
+      denseDone = true;
+      this.#sums.addDense(shard, partial, count, task.globalCount);
+      sliceFinal("dense");
+    };
+    const gradient = await this.#engine.gradients({ images, labels, globalCount: task.globalCount }, denseFinal);
+    if (!denseDone) denseFinal(gradient);
+    this.#sums.addConv(shard, gradient);
+    sliceFinal("conv");
+  }
+
+  async evaluate({ version, first, count }: Evaluate, listener: TaskListener): Promise<void> {
+    this.#load(version);
+    this.#reserve(count);
+    const images = this.#images.subarray(0, count * IMAGE_SIZE);
+    const labels = this.#labels.subarray(0, count);
+    this.#test.gatherRange(first, first + count, images, labels);
+    const running = runningStatistics(this.#state(version));
+    const { logits } = await this.#engine.evaluate({ images, labels, ...running });
+    if (listener.isCancelled()) return;
+    listener.onComputed();
+    listener.onEvaluated(countCorrect(logits, labels));
+  }
+
+  #emit(slice: SliceName, listener: TaskListener): void {
+    if (!listener.isCancelled()) listener.onSlice(slice, this.#sums.take(slice));
+  }
+
+  #state(version: number): Float32Array {
+    return version % 2 === 0 ? this.#states[0] : this.#states[1];
+  }
+
+  #load(version: number): void {
+    if (this.#loadedVersion === version) return;
+    this.#engine.load(this.#state(version).subarray(0, PARAMETER_COUNT));
+    this.#loadedVersion = version;
+  }
+
+  #reserve(count: number): void {
+    if (this.#labels.length >= count) return;
+    this.#images = new Float32Array(count * IMAGE_SIZE);
+    this.#labels = new Uint8Array(count);
+  }
+}
+
+/**
+ * Images whose largest logit is the label's; the first of equal ones counts as the largest.
+ * @param logits `[n][10]`
+ */
+export function countCorrect(logits: Float32Array, labels: Uint8Array): number {
+  let correct = 0;
+  for (const [i, label] of labels.entries()) {
+    let best = 0;
+    for (let k = 1; k < CLASS_COUNT; k++) {
+      if (logits[i * CLASS_COUNT + k]! > logits[i * CLASS_COUNT + best]!) best = k;
+    }
+    if (best === label) correct += 1;
+  }
+  return correct;
+}

@@ -1,0 +1,183 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { Clock } from "../shared/clock.ts";
+import type { Dataset } from "../shared/data/dataset.ts";
+import { messageOf } from "../shared/errors.ts";
+import { modelDigest } from "../shared/model/digest.ts";
+import { decodeFromCoordinator, encode, type Frames, wordsOf } from "../shared/protocol/codec.ts";
+import { LIMITS, PROTOCOL_VERSION, type WorkerMessage } from "../shared/protocol/messages.ts";
+import type { WorkerTransport } from "../shared/transport/transport.ts";
+import type { Engine } from "./engines/engine.ts";
+import { type Effect, type Event, initialState, type State, type Task, transition } from "./machine.ts";
+import { type TaskListener, TaskRunner } from "./task-runner.ts";
+
+export interface WorkerOptions {
+  readonly transport: WorkerTransport;
+  /** For messages to people. */
+  readonly address: string;
+  readonly engine: Engine;
+  readonly dataset: Dataset;
+  readonly clock: Clock;
+  readonly coordinatorTimeoutMs: number;
+  /** Sentences about what happens. */
+  readonly say: (text: string) => void;
+}
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  /** The exit code that this end calls for. */
+  readonly code: number;
+  readonly text: string;
+}
+
+type TimedEvent = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
+
+const TICK_MS = 25;
+
+/** The shell around the worker's machine: transport, clock, engine and data. */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #runner: TaskRunner;
+  readonly #incarnation = randomUUID();
+  /** The sample indices that came with an assignment. */
+  readonly #samples = new WeakMap<Task, Uint32Array>();
+  readonly #ended: Promise<WorkerEnd>;
+  #end: (end: WorkerEnd) => void = () => {};
+  #state: State;
+  #payload: Frames = [];
+  readonly #cancelled = new WeakSet<Task>();
+  #engineWork: Promise<void> = Promise.resolve();
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#runner = new TaskRunner(options.engine, options.dataset);
+    this.#state = initialState(options.address, options.coordinatorTimeoutMs, options.clock.now());
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** Works until the coordinator ends the run, refuses this worker or stays away; then the transport is closed. */
+  async run(): Promise<WorkerEnd> {
+    const { transport, clock } = this.#options;
+    transport.start((frames) => this.#receive(frames));
+    const stopTicking = clock.every(TICK_MS, () => this.#handle({ type: "tick" }));
+    this.#handle({ type: "start" });
+    const end = await this.#ended;
+    stopTicking();
+    await transport.close();
+    return end;
+  }
+
+  /** Tells the coordinator that this worker is leaving, and ends. */
+  interrupt(signal: "SIGINT" | "SIGTERM"): void {
+    this.#handle({ type: "signal", signal });
+  }
+
+  #receive(frames: Frames): void {
+    try {
+      const { header, payload } = decodeFromCoordinator(frames);
+      if (header.type === "assign" && payload[0] !== undefined) this.#samples.set(header, wordsOf(payload[0]));
+      this.#payload = payload;
+      this.#handle({ type: "message", message: header });
+    } catch (thrown) {
+      this.#handle({ type: "malformed", problem: messageOf(thrown) });
+    }
+  }
+
+  #handle(event: TimedEvent): void {
+    const [state, effects] = transition(this.#state, { ...event, at: this.#options.clock.now() } as Event);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "greet":
+        this.#send(this.#hello());
+        break;
+      case "send":
+        this.#send(effect.message);
+        break;
+      case "prepare":
+        this.#withEngine(async () => {
+          await this.#runner.prepare(effect.welcome);
+          if (this.#state.welcome === effect.welcome) this.#handle({ type: "prepared" });
+        });
+        break;
+      case "keep-parameters":
+        if (this.#payload[0] !== undefined) {
+          this.#runner.keepParameters(effect.version, effect.slice, this.#payload[0]);
+        }
+        break;
+      case "run":
+        this.#withEngine(() => this.#run(effect.task));
+        break;
+      case "cancel":
+        this.#cancelled.add(effect.task);
+        break;
+      case "say":
+        this.#options.say(effect.text);
+        break;
+      case "exit":
+        this.#end({ code: effect.code, text: effect.text });
+        break;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  async #run(task: Task): Promise<void> {
+    const listener = this.#listener(task);
+    if (task.type === "evaluate") await this.#runner.evaluate(task, listener);
+    else await this.#runner.computeStep(task, this.#samples.get(task) ?? new Uint32Array(0), listener);
+    this.#handle({ type: "task-done", task });
+  }
+
+  #listener(task: Task): TaskListener {
+    const { session } = task;
+    return {
+      onSlice: (slice, { nodes, sums }) => {
+        if (task.type !== "assign") return;
+        this.#send({ type: "result", session, step: task.step, slice, nodes: [...nodes] }, ...sums);
+      },
+      onEvaluated: (correct) => {
+        if (task.type !== "evaluate") return;
+        this.#send({ type: "evaluated", session, version: task.version, chunk: task.chunk, correct });
+      },
+      onComputed: () => this.#handle({ type: "computed" }),
+      isCancelled: () => this.#cancelled.has(task),
+    };
+  }
+
+  /**
+   * Does something with the engine once all that was begun before is over, so that a cancelled task and its successor
+   * never share it. When it throws, the coordinator is told and the worker ends.
+   */
+  #withEngine(work: () => Promise<void>): void {
+    this.#engineWork = this.#engineWork.then(work).catch((thrown: unknown) => {
+      const message = messageOf(thrown).slice(0, LIMITS.text);
+      const stack = (thrown instanceof Error ? (thrown.stack ?? "") : "").slice(0, LIMITS.stack);
+      this.#handle({ type: "failed", message, stack });
+    });
+  }
+
+  #send(message: WorkerMessage, ...payload: readonly Float32Array[]): void {
+    this.#options.transport.send(encode(message, ...payload));
+  }
+
+  #hello(): WorkerMessage {
+    const { engine, dataset } = this.#options;
+    return {
+      type: "hello",
+      protocol: PROTOCOL_VERSION,
+      incarnation: this.#incarnation,
+      host: hostname(),
+      pid: process.pid,
+      engine: engine.name,
+      device: engine.device,
+      dataDigest: dataset.digest,
+      modelDigest: modelDigest(),
+    };
+  }
+}

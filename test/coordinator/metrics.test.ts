@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { Metrics } from "../../src/coordinator/metrics.ts";
+import { configFrom } from "../../src/shared/config-resolve.ts";
+import { epoch, started, step, workerLeft } from "./training-events.ts";
+
+function setUp() {
+  const clock = { ms: 0 };
+  const metrics = new Metrics({ config: configFrom("train", {}), version: "1.2.3", now: () => clock.ms });
+  /** The samples of lockstep's own metrics, by name and labels. */
+  const samples = async () => {
+    const lines = (await metrics.text()).split("\n").filter((line) => line.startsWith("lockstep_"));
+    return Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]),
+    );
+  };
+  return { metrics, clock, samples };
+}
+
+test("what is not known yet is not claimed", async () => {
+  const { samples } = setUp();
+  const all = await samples();
+  expect(all).not.toHaveProperty("lockstep_loss");
+  expect(all).not.toHaveProperty("lockstep_test_accuracy_ratio");
+  expect(all).not.toHaveProperty("lockstep_learning_rate");
+  expect(all).toMatchObject({ lockstep_epoch: 0, lockstep_steps_total: 0, lockstep_workers_connected: 0 });
+});
+
+test("a run is counted", async () => {
+  const { metrics, clock, samples } = setUp();
+  metrics.record(started());
+  clock.ms = 1000;
+  metrics.record(step({ loss: 0.5, samples: 64, stepMs: 2.5 }));
+  clock.ms = 2000;
+  metrics.record(step({ loss: 0.25, samples: 32, stepMs: 120_000, epoch: 2 }));
+  metrics.record(epoch({ testAccuracy: 0.99 }));
+  metrics.record(workerLeft({ shardsReassigned: 3, workers: 1 }));
+  metrics.record(workerLeft({ lost: false, shardsReassigned: 1, workers: 0 }));
+  for (const reason of ["stale-version", "duplicate", "duplicate"]) metrics.record({ type: "rejected", reason });
+  const expected = {
+    lockstep_loss: 0.25,
+    lockstep_learning_rate: 0.001,
+    lockstep_test_accuracy_ratio: 0.99,
+    lockstep_epoch: 2,
+    lockstep_steps_total: 2,
+    lockstep_samples_total: 96,
+    lockstep_samples_per_second: 48,
+    lockstep_workers_connected: 0,
+    lockstep_workers_lost_total: 1,
+    lockstep_shards_reassigned_total: 4,
+    'lockstep_results_rejected_total{reason="stale-version"}': 1,
+    'lockstep_results_rejected_total{reason="duplicate"}': 2,
+    'lockstep_step_duration_seconds_bucket{le="0.002"}': 0,
+    'lockstep_step_duration_seconds_bucket{le="0.003"}': 1,
+    'lockstep_step_duration_seconds_bucket{le="60"}': 1,
+    'lockstep_step_duration_seconds_bucket{le="+Inf"}': 2,
+    lockstep_step_duration_seconds_count: 2,
+  };
+  expect(await samples()).toMatchObject(expected);
+  // Asking must not count anything again.
+  expect(await samples()).toMatchObject(expected);
+});
+
+test("a loss that is not a number is shown as such", async () => {
+  const { metrics } = setUp();
+  metrics.record(step({ loss: NaN }));
+  expect(await metrics.text()).toMatch(/^lockstep_loss Nan$/im);
+});
+
+test("reasons stay bounded", async () => {
+  const { metrics, samples } = setUp();
+  for (let i = 0; i < 1000; i++) metrics.record({ type: "rejected", reason: `reason-${i}` });
+  const rejected = Object.entries(await samples()).filter(([name]) => name.startsWith("lockstep_results_rejected"));
+  expect(rejected).toHaveLength(33);
+  expect(Object.fromEntries(rejected)['lockstep_results_rejected_total{reason="other"}']).toBe(1000 - 32);
+});
+
+test("the run, the build and the process are described", async () => {
+  const { metrics } = setUp();
+  const text = await metrics.text();
+  expect(text).toContain(`lockstep_build_info{version="1.2.3",node="${process.version}"} 1`);
+  expect(text).toMatch(/^lockstep_run_info\{recipe="seed",seed="1",.*batch_size="64".*\} 1$/m);
+  expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
+  expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+});
+
+test("the exposition is well-formed: each metric has help and type, once", async () => {
+  const first = setUp();
+  setUp();
+  const text = await first.metrics.text();
+  const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const line of text.split("\n")) {
+    expect(line).toMatch(/^$|^# (HELP|TYPE) \w+ .+$|^\w+(\{.*\})? (-?[\d.e+-]+|Nan|[+-]?Inf)$/i);
+  }
+});

@@ -1,0 +1,81 @@
+/** Events of a made-up run, for the tests of everything that watches one. */
+
+import type { TrainingEvent, TrainingResult } from "../../src/shared/events.ts";
+
+type EventOf<Type extends TrainingEvent["type"]> = Extract<TrainingEvent, { type: Type }>;
+
+export function started(changes: Partial<EventOf<"started">> = {}): TrainingEvent {
+  return {
+    type: "started",
+    epochs: 10,
+    stepsPerEpoch: 938,
+    totalSteps: 9380,
+    trainSamples: 60_000,
+    testSamples: 10_000,
+    workers: 2,
+    ...changes,
+  };
+}
+
+export function step(changes: Partial<EventOf<"step">> = {}): TrainingEvent {
+  return {
+    type: "step",
+    epoch: 1,
+    stepInEpoch: 400,
+    step: 400,
+    loss: 0.09068,
+    learningRate: 0.001,
+    samples: 64,
+    stepMs: 2.5,
+    workers: 2,
+    ...changes,
+  };
+}
+
+export function epoch(changes: Partial<EventOf<"epoch">> = {}): TrainingEvent {
+  return {
+    type: "epoch",
+    epoch: 1,
+    trainLoss: 0.2001,
+    testAccuracy: 0.981,
+    testErrors: 190,
+    testSamples: 10_000,
+    samplesPerSecond: 28_411.6,
+    ...changes,
+  };
+}
+
+export function workerLeft(changes: Partial<EventOf<"worker-left">> = {}): TrainingEvent {
+  return {
+    type: "worker-left",
+    worker: "w2",
+    reason: "killed by SIGKILL",
+    lost: true,
+    shardsReassigned: 3,
+    workers: 1,
+    ...changes,
+  };
+}
+
+export function finished(changes: Partial<TrainingResult> = {}): TrainingEvent {
+  const result: TrainingResult = {
+    testAccuracy: 0.9896,
+    testErrors: 104,
+    trainLoss: 0.01,
+    epochs: 10,
+    steps: 9380,
+    samples: 600_000,
+    trainSeconds: 24.34,
+    wallSeconds: 25,
+    samplesPerSecond: 24_650.8,
+    workers: 2,
+    workersLost: 0,
+    shardsReassigned: 0,
+    engine: "wasm",
+    weightsSha256: "0123456789abcdef".repeat(4),
+    runDir: "runs/a",
+    checkpoint: "runs/a/checkpoints/step-009380.safetensors",
+    ...changes,
+  };
+  return { type: "finished", result };
+}

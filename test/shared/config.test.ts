@@ -1,0 +1,189 @@
+import { describe, expect, test } from "vitest";
+import { publicConfig, type CommandName } from "../../src/shared/config.ts";
+import { configFrom, environmentName, flagName, resolveConfig } from "../../src/shared/config-resolve.ts";
+import { LockstepError } from "../../src/shared/errors.ts";
+
+/** What `command` makes of one option written as `text` on the command line: its value, or the message. */
+function read(command: CommandName, key: string, text: unknown): unknown {
+  try {
+    const config: Record<string, unknown> = resolveConfig(command, [
+      { values: { checkpoint: command === "eval" ? "c" : undefined, [key]: text }, nameOf: flagName },
+    ]);
+    return config[key];
+  } catch (error) {
+    return (error as LockstepError).message;
+  }
+}
+
+test("the defaults are the seed recipe", () => {
+  expect(configFrom("train", {})).toEqual({
+    recipe: "seed",
+    epochs: 10,
+    batchSize: 64,
+    shardSize: 32,
+    lr: 0.001,
+    schedule: "constant",
+    augment: false,
+    seed: 1,
+    logEvery: 400,
+    metricsPort: 9464,
+    metricsPortExplicit: false,
+    metricsHost: "127.0.0.1",
+    json: false,
+    quiet: false,
+    minWorkers: 1,
+    joinTimeoutS: 600,
+    workers: "auto",
+    engine: "auto",
+    isolation: "auto",
+  });
+});
+
+test("the other commands have their defaults", () => {
+  expect(configFrom("coordinator", {}).listen).toBe("tcp://127.0.0.1:5555");
+  expect(configFrom("worker", {})).toEqual({
+    connect: "tcp://127.0.0.1:5555",
+    coordinatorTimeoutS: 60,
+    engine: "auto",
+    quiet: false,
+  });
+  expect(configFrom("eval", { checkpoint: "a" })).toEqual({ checkpoint: "a", engine: "auto", json: false });
+  expect(configFrom("doctor", {})).toEqual({ json: false });
+});
+
+test("a recipe sets defaults that options override", () => {
+  expect(configFrom("train", { recipe: "fast" })).toMatchObject({ schedule: "one-cycle", lr: 0.004, epochs: 4 });
+  expect(configFrom("train", { recipe: "best", batchSize: 64, augment: false })).toMatchObject({
+    schedule: "one-cycle",
+    lr: 0.006,
+    epochs: 15,
+    batchSize: 64,
+    augment: false,
+    shardSize: 32,
+  });
+});
+
+describe("values", () => {
+  const whole = (flag: string, text: unknown, min: number, max: number) =>
+    `${flag} is ${JSON.stringify(text)}; allowed: a whole number from ${min} to ${max}`;
+  const refusedEpochs = [
+    "1e3",
+    "0x10",
+    " 5",
+    "5 ",
+    "5abc",
+    "",
+    "NaN",
+    "Infinity",
+    "1.5",
+    "+5",
+    "0",
+    "10001",
+    "-1",
+    null,
+  ];
+  test.each(refusedEpochs)("epochs refuses %j", (text) => {
+    expect(read("train", "epochs", text)).toBe(whole("--epochs", text, 1, 10_000));
+  });
+  test.each([
+    ["epochs", "1", 1],
+    ["epochs", "10000", 10_000],
+    ["seed", "0", 0],
+    ["seed", "9007199254740991", Number.MAX_SAFE_INTEGER],
+    ["metricsPort", "0", 0],
+    ["metricsPort", "65535", 65_535],
+    ["joinTimeoutS", "0", 0],
+    ["workers", "auto", "auto"],
+    ["workers", "256", 256],
+    ["lr", "1e-3", 0.001],
+    ["lr", ".5", 0.5],
+    ["lr", "10", 10],
+    ["augment", "true", true],
+    ["augment", "0", false],
+    ["augment", true, true],
+  ])("%s takes %j", (key, text, value) => {
+    expect(read("train", key, text)).toBe(value);
+  });
+  test.each([
+    ["seed", "9007199254740992", whole("--seed", "9007199254740992", 0, Number.MAX_SAFE_INTEGER)],
+    ["seed", "-1", whole("--seed", "-1", 0, Number.MAX_SAFE_INTEGER)],
+    ["metricsPort", "65536", whole("--metrics-port", "65536", 0, 65_535)],
+    ["batchSize", "0", whole("--batch-size", "0", 1, 65_536)],
+    ["workers", "two", '--workers is "two"; allowed: auto or a whole number from 1 to 256'],
+    ["workers", "257", '--workers is "257"; allowed: auto or a whole number from 1 to 256'],
+    ["lr", "0", '--lr is "0"; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3'],
+    ["lr", "1e999", '--lr is "1e999"; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3'],
+    ["lr", NaN, "--lr is NaN; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3"],
+    ["lr", "0x1", '--lr is "0x1"; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3'],
+    ["augment", "yes", '--augment is "yes"; allowed: true, false, 1 or 0'],
+    ["schedule", "linear", '--schedule is "linear"; allowed: constant, cosine or one-cycle'],
+    ["recipe", "slow", '--recipe is "slow"; allowed: seed, fast or best'],
+    ["data", "", '--data is ""; allowed: a folder with the four MNIST IDX files'],
+  ])("%s refuses %j", (key, text, message) => {
+    expect(read("train", key, text)).toBe(message);
+  });
+
+  const listens = ["tcp://127.0.0.1:5555", "tcp://*:*", "tcp://0.0.0.0:1", "tcp://[::1]:65535", "ipc:///tmp/a.sock"];
+  test.each(listens)("listen takes %s", (address) => {
+    expect(read("coordinator", "listen", address)).toBe(address);
+  });
+  const refusedListens = [
+    "",
+    "5555",
+    "tcp://host",
+    "tcp://host:0",
+    "tcp://host:65536",
+    "udp://h:1",
+    "ipc://",
+    "ipc://" + "x".repeat(108),
+  ];
+  test.each(refusedListens)("listen refuses %j", (address) => {
+    expect(read("coordinator", "listen", address)).toBe(
+      `--listen is ${JSON.stringify(address)}; allowed: tcp://HOST:PORT, tcp://HOST:* for a free port, or ipc://PATH`,
+    );
+  });
+  test.each(["tcp://*:5555", "tcp://host:*"])("connect refuses %s", (address) => {
+    expect(read("worker", "connect", address)).toContain("allowed: tcp://HOST:PORT or ipc://PATH");
+  });
+});
+
+test("what is missing, or wrong in several places, is listed line by line", () => {
+  expect(() => configFrom("eval", {})).toThrow("--checkpoint is required; allowed: the path of a checkpoint");
+  expect(() => configFrom("train", { epochs: 0, lr: 11 })).toThrow(/^epochs is 0; .*\nlr is 11; /);
+});
+
+test("options that only clash together are refused", () => {
+  expect(configFrom("train", { batchSize: 65_536, shardSize: 32 }).batchSize).toBe(65_536);
+  expect(() => configFrom("train", { batchSize: 65_536, shardSize: 31 })).toThrow(
+    "batchSize 65536 in shards of shardSize 31 makes 2115 shards a step; allowed: at most 2048",
+  );
+  expect(() => configFrom("train", { workers: 2, minWorkers: 3 })).toThrow(
+    "minWorkers 3 can never be reached with workers 2; allowed: at most 2",
+  );
+});
+
+test("mistakes are usage errors", () => {
+  try {
+    configFrom("train", { epochs: 0 });
+    expect.unreachable();
+  } catch (error) {
+    expect(error).toBeInstanceOf(LockstepError);
+    expect(error).toMatchObject({ code: "usage", exitCode: 2 });
+  }
+});
+
+test("names follow from the key", () => {
+  expect(flagName("joinTimeoutS")).toBe("--join-timeout-s");
+  expect(environmentName("joinTimeoutS")).toBe("LOCKSTEP_JOIN_TIMEOUT_S");
+});
+
+describe("publicConfig", () => {
+  test("gives back the same configuration when it is read again", () => {
+    for (const options of [{}, { metricsPort: 9464 }, { recipe: "best", data: "d", workers: 3 }] as const) {
+      const config = configFrom("train", options);
+      const written: unknown = JSON.parse(JSON.stringify(publicConfig(config)));
+      expect(written).not.toHaveProperty("metricsPortExplicit");
+      expect(configFrom("train", written as object)).toEqual(config);
+    }
+  });
+});

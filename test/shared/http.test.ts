@@ -1,0 +1,82 @@
+import { createServer } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { MonitoringServer, type MonitoringSources } from "../../src/shared/http.ts";
+
+const servers: MonitoringServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+function create(sources: Partial<MonitoringSources> = {}): MonitoringServer {
+  const server = new MonitoringServer({
+    metrics: () => Promise.resolve("lockstep_loss 1\n"),
+    metricsContentType: "text/plain; version=0.0.4",
+    status: () => ({ step: 3 }),
+    ...sources,
+  });
+  servers.push(server);
+  return server;
+}
+
+async function listen(sources: Partial<MonitoringSources> = {}): Promise<string> {
+  return `http://127.0.0.1:${await create(sources).listen("127.0.0.1", 0)}`;
+}
+
+test("serves metrics, health and status", async () => {
+  const url = await listen();
+  const metrics = await fetch(`${url}/metrics?x=1`);
+  expect(metrics.headers.get("content-type")).toBe("text/plain; version=0.0.4");
+  expect(await metrics.text()).toBe("lockstep_loss 1\n");
+  expect(await (await fetch(`${url}/healthz`)).text()).toBe("ok\n");
+  const status = await fetch(`${url}/status`);
+  expect(status.headers.get("content-type")).toBe("application/json");
+  expect(await status.json()).toEqual({ step: 3 });
+});
+
+test("answers HEAD without a body", async () => {
+  const response = await fetch(`${await listen()}/healthz`, { method: "HEAD" });
+  expect([response.status, await response.text()]).toEqual([200, ""]);
+});
+
+test("refuses other paths and methods", async () => {
+  const url = await listen();
+  const missing = await fetch(`${url}/`);
+  expect([missing.status, await missing.text()]).toEqual([404, "not found; there is /metrics, /healthz, /status\n"]);
+  const posted = await fetch(`${url}/metrics`, { method: "POST", body: "x" });
+  expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+});
+
+test("a source that fails is a 500, and the server lives on", async () => {
+  const url = await listen({ metrics: () => Promise.reject(new Error("no metrics today")) });
+  const response = await fetch(`${url}/metrics`);
+  expect([response.status, await response.text()]).toEqual([500, "no metrics today\n"]);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
+test("a port in use is an error that names the option, or falls back to a free one", async () => {
+  const port = await create().listen("127.0.0.1", 0);
+  await expect(create().listen("127.0.0.1", port)).rejects.toMatchObject({
+    code: "usage",
+    message: `--metrics-port ${port} is in use on 127.0.0.1; choose another, or 0 for a free one`,
+  });
+  const other = await create().listen("127.0.0.1", port, { fallbackToFreePort: true });
+  expect(other).not.toBe(port);
+  expect((await fetch(`http://127.0.0.1:${other}/healthz`)).status).toBe(200);
+});
+
+test("an address of another machine is an error that names the option", async () => {
+  // 192.0.2.0/24 is reserved for documentation (RFC 5737).
+  await expect(create().listen("192.0.2.1", 0)).rejects.toThrow("--metrics-host 192.0.2.1 is no address of this");
+});
+
+test("close ends open connections and frees the port, and may come twice or first", async () => {
+  const server = create();
+  const port = await server.listen("127.0.0.1", 0);
+  await (await fetch(`http://127.0.0.1:${port}/healthz`)).text();
+  await server.close();
+  await server.close();
+  const taker = createServer();
+  await new Promise<void>((resolve, reject) => taker.once("error", reject).listen(port, "127.0.0.1", resolve));
+  await new Promise((resolve) => taker.close(resolve));
+  await create().close();
+});
