@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from "commander";
+import { collectGarbageRarely } from "./garbage-collection.ts";
 import { loadConfig } from "./shared/config-sources.ts";
 import type { CommandConfig, CommandName } from "./shared/config.ts";
 import { LockstepError, messageOf } from "./shared/errors.ts";
@@ -67,6 +68,7 @@ addCommand(
   [["lockstep doctor", "before you begin"]],
 );
 
+collectGarbageRarely();
 try {
   await parseArguments(program, process.argv.slice(2));
 } catch (thrown) {

@@ -1,15 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { CHILD_MARK } from "./child-mark.ts";
 import type { TrainConfig } from "./shared/config.ts";
+import { invariant } from "./shared/errors.ts";
 
 /** Worker processes on this machine: started, watched, started again when they die, and ended. */
 
 /** How often one worker is started again before it is given up, and the pause before that, doubled each time. */
 const MAX_RESTARTS = 3;
 const RESTART_PAUSE_MS = 250;
-/** How long a worker may take to leave before it is ended, and then before it is killed. */
-const LEAVE_MS = 3_000;
+/** How long a worker may take to leave by itself, and then to end when it is told to, before it is killed. */
+const LEAVE_MS = 500;
+const END_MS = 3_000;
 
 export interface LocalWorkersOptions {
   readonly count: number;
@@ -44,7 +48,7 @@ export class LocalWorkers {
     return this.#slots.flatMap(({ child }) => (child?.pid === undefined ? [] : [child.pid]));
   }
 
-  /** Waits until all have left, as they do at the end of a run; those that stay are ended. */
+  /** Waits until all have left, as they do at the end of a run; those that had not joined yet are ended. */
   async close(): Promise<void> {
     this.#closing = true;
     for (const { timer } of this.#slots) clearTimeout(timer);
@@ -59,27 +63,28 @@ export class LocalWorkers {
     const args = ["worker", "--connect", address, "--engine", engine, "--quiet"];
     if (data !== undefined) args.push("--data", data);
     const child = spawn(process.execPath, [...process.execArgv, cli, ...args], {
-      env: withoutOptions(process.env),
+      env: { ...withoutOptions(process.env), [CHILD_MARK]: "1" },
       // The channel closes with this process, however it ends: the worker then ends too.
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     slot.child = child;
     let lastWords = "";
-    if (child.stderr !== null) {
-      createInterface({ input: child.stderr }).on("line", (line) => {
-        lastWords = line;
-        this.#options.onWarning(`worker process ${child.pid}: ${line}`);
-      });
-    }
-    child.on("error", (error) => {
-      lastWords = error.message;
-      if (child.pid === undefined) this.#exited(slot, `could not be started: ${error.message}`, lastWords, true);
+    invariant(child.stderr !== null, "a worker's stderr is a pipe");
+    const lines = createInterface({ input: child.stderr });
+    lines.on("line", (line) => {
+      lastWords = line;
+      if (!this.#closing) this.#options.onWarning(`worker process ${child.pid}: ${line}`);
     });
-    child.on("close", (code, signal) => {
+    const allSaid = once(lines, "close");
+    child.on("error", (error) => {
+      if (child.pid === undefined) this.#exited(slot, `could not be started: ${error.message}`, "", true);
+    });
+    child.on("exit", (code, signal) => {
       const reason = signal === null ? `its process exited with code ${code}` : `its process was ended by ${signal}`;
       if (child.pid !== undefined) this.#options.onExit(child.pid, reason);
       // Bad usage and refused data would be the same next time.
-      this.#exited(slot, reason, lastWords, code !== 2 && code !== 4);
+      const mayRestart = code !== 2 && code !== 4;
+      void allSaid.then(() => this.#exited(slot, reason, lastWords, mayRestart));
     });
   }
 
@@ -107,10 +112,12 @@ async function endOf(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   await new Promise<void>((resolve) => {
     const timers = [
-      setTimeout(() => child.kill("SIGTERM"), LEAVE_MS),
-      setTimeout(() => child.kill("SIGKILL"), 2 * LEAVE_MS),
+      // A worker whose channel closes ends at once, whatever it is doing, and without a word.
+      setTimeout(() => child.connected && child.disconnect(), LEAVE_MS),
+      setTimeout(() => child.kill("SIGKILL"), LEAVE_MS + END_MS),
     ];
-    child.once("close", () => {
+    // Not "close": it does not come once the channel was closed from this side.
+    child.once("exit", () => {
       for (const timer of timers) clearTimeout(timer);
       resolve();
     });

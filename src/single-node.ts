@@ -5,7 +5,7 @@ import type { Signal } from "./coordinator/machine-types.ts";
 import { prepareTrainingRun } from "./coordinator/training-run.ts";
 import { LocalWorkers } from "./local-workers.ts";
 import type { TrainConfig } from "./shared/config.ts";
-import { loadDataset } from "./shared/data/dataset.ts";
+import { loadDataset, summarise } from "./shared/data/dataset.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
 import { listenZmq } from "./shared/transport/zmq.ts";
 import { VERSION } from "./version.ts";
@@ -31,7 +31,7 @@ export async function startSingleNode(
   let workers: LocalWorkers | undefined;
   try {
     const transport = await listenZmq(endpoint.address);
-    const dataset = await loadDataset(config.data);
+    const dataset = summarise(await loadDataset(config.data));
     const run = await prepareTrainingRun({ config, dataset, transport, version: VERSION, onEvent });
     workers = new LocalWorkers({
       count: workerCount(config),

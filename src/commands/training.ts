@@ -1,12 +1,12 @@
 import type { Signal } from "../coordinator/machine-types.ts";
-import { Progress } from "../coordinator/progress.ts";
+import { Progress, type ProgressOptions } from "../coordinator/progress.ts";
 import { prepareTrainingRun } from "../coordinator/training-run.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
-import { loadDataset } from "../shared/data/dataset.ts";
+import { loadDataset, summarise } from "../shared/data/dataset.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
 import { onSignal, signalExitCode } from "../signals.ts";
-import { startSingleNode } from "../single-node.ts";
+import { startSingleNode, workerCount } from "../single-node.ts";
 import { VERSION } from "../version.ts";
 
 /** The commands `train` and `coordinator`: a training run with its progress on this terminal. */
@@ -18,13 +18,15 @@ interface Running {
 
 /** `lockstep train`. @returns the exit code */
 export function trainCommand(config: TrainConfig): Promise<number> {
-  return watch(config, { workersByHand: false }, (onEvent) => startSingleNode(config, onEvent));
+  return watch(config, { workersByHand: false, localWorkers: workerCount(config) }, (onEvent) =>
+    startSingleNode(config, onEvent),
+  );
 }
 
 /** `lockstep coordinator`. @returns the exit code */
 export function coordinatorCommand(config: CoordinatorConfig): Promise<number> {
   return watch(config, { workersByHand: true }, async (onEvent) => {
-    const dataset = await loadDataset(config.data);
+    const dataset = summarise(await loadDataset(config.data));
     const transport = await listenZmq(config.listen);
     const run = await prepareTrainingRun({ config, dataset, transport, version: VERSION, onEvent });
     return { result: run.run(), interrupt: (signal) => run.coordinator.interrupt(signal) };
@@ -34,12 +36,12 @@ export function coordinatorCommand(config: CoordinatorConfig): Promise<number> {
 /** Starts a run, shows its progress, and ends it in good order at a signal. */
 async function watch(
   config: TrainConfig | CoordinatorConfig,
-  { workersByHand }: { workersByHand: boolean },
+  workers: Pick<ProgressOptions, "workersByHand" | "localWorkers">,
   start: (onEvent: (event: TrainingEvent) => void) => Promise<Running>,
 ): Promise<number> {
   const { stdout, stderr } = process;
   const now = (): number => performance.now();
-  const progress = new Progress({ ...config, stdout, stderr, now, environment: process.env, workersByHand });
+  const progress = new Progress({ ...config, stdout, stderr, now, environment: process.env, ...workers });
   let running: Running | undefined;
   let early: Signal | undefined;
   const restore = onSignal((signal) => {

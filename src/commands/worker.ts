@@ -1,12 +1,16 @@
+import { CHILD_MARK } from "../child-mark.ts";
 import { systemClock } from "../shared/clock.ts";
 import type { WorkerConfig } from "../shared/config.ts";
 import { loadDataset } from "../shared/data/dataset.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
+import { signalExitCode } from "../signals.ts";
 import { createEngine } from "../worker/engines/select.ts";
 import { Worker } from "../worker/worker.ts";
 
 /** `lockstep worker`. @returns the exit code */
 export async function workerCommand(config: WorkerConfig): Promise<number> {
+  const isChild = process.env[CHILD_MARK] !== undefined;
+  if (isChild) followParent();
   const engine = await createEngine(config.engine);
   const dataset = await loadDataset(config.data);
   const say = (text: string): void => {
@@ -19,7 +23,7 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
     clock: systemClock,
     coordinatorTimeoutMs: config.coordinatorTimeoutS * 1000,
   });
-  watchSignals(worker);
+  watchSignals(worker, isChild);
   const { code, text } = await worker.run();
   await engine.dispose();
   if (code !== 0 || !config.quiet) process.stderr.write(`lockstep worker: ${text}\n`);
@@ -27,19 +31,24 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
 }
 
 /**
- * Started by `lockstep train`, a worker leaves signals from the terminal to it, and ends when it is gone, however it
- * went. Started by hand, it leaves at the first signal and ends at once at the second.
+ * Leaves Ctrl-C, which reaches parent and child alike, to the parent, and ends when the parent's channel closes, as it
+ * does however the parent ends.
  */
-function watchSignals(worker: Worker): void {
-  const isChild = process.connected;
+function followParent(): void {
+  process.on("SIGINT", () => {});
+  if (!process.connected) process.exit(1);
+  process.once("disconnect", () => process.exit(1));
+}
+
+/** Leaves at the first signal, ends at once at the second. */
+function watchSignals(worker: Worker, isChild: boolean): void {
   let received = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (isChild && signal === "SIGINT") return;
-      if (received) process.exit(signal === "SIGINT" ? 130 : 143);
+      if (received) process.exit(signalExitCode(signal));
       received = true;
       worker.interrupt(signal);
     });
   }
-  if (isChild) process.once("disconnect", () => process.exit(1));
 }

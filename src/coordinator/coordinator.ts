@@ -3,7 +3,7 @@ import { type Checkpoint, stateSha256 } from "../shared/checkpoint.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { TrainingConfig } from "../shared/config.ts";
 import { publicConfig } from "../shared/config.ts";
-import type { Dataset } from "../shared/data/dataset.ts";
+import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { LockstepError, messageOf } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { type SliceName, SLICES } from "../shared/model/contribution.ts";
@@ -22,7 +22,7 @@ import { learningRate } from "./schedule.ts";
 
 export interface CoordinatorOptions {
   readonly config: TrainingConfig;
-  readonly dataset: Dataset;
+  readonly dataset: DatasetSummary;
   readonly transport: CoordinatorTransport;
   readonly clock: Clock;
   /** For the result and for people. */

@@ -32,8 +32,8 @@ export interface Training {
   /** From 0 over the whole run; also the version of the parameters that the step is computed on. */
   readonly step: number;
   readonly board: Board<SliceName>;
-  /** Answers that were not finite, with who gave them: a second one for the same shard ends the run. */
-  readonly nonFinite: readonly { readonly shard: number; readonly worker: string }[];
+  /** Answers that were not finite, with who gave them: a second one for the same slice of a shard ends the run. */
+  readonly nonFinite: readonly { readonly shard: number; readonly slice: SliceName; readonly worker: string }[];
 }
 
 export interface Evaluating {

@@ -1,5 +1,5 @@
 import type { TrainingEvent } from "../shared/events.ts";
-import { SLICE_NAMES } from "../shared/model/contribution.ts";
+import { type SliceName, SLICE_NAMES } from "../shared/model/contribution.ts";
 import type { Hello, WorkerMessage } from "../shared/protocol/messages.ts";
 import { endShard, firstShard, isNode, type TreeNode } from "../shared/reduction/tree.ts";
 import type { PeerId } from "../shared/transport/transport.ts";
@@ -134,6 +134,12 @@ class Transition {
     if (problem !== undefined || state.phase.type === "finished") {
       const { code, message } = problem ?? { code: "stopping" as const, message: "the run is over" };
       this.effects.push({ type: "refuse", peer, code, message });
+      if (problem !== undefined) {
+        this.#report({
+          type: "warning",
+          message: `refused the worker on ${hello.host} (pid ${hello.pid}): ${message}`,
+        });
+      }
       return;
     }
     const known = state.members.get(peer);
@@ -190,7 +196,7 @@ class Transition {
       return;
     }
     if (!finite) {
-      this.#takeNonFinite(phase, member, shards);
+      this.#takeNonFinite(phase, member, shards, message.slice);
       return;
     }
     const board = deliver(phase.board, shards, message.slice);
@@ -208,9 +214,10 @@ class Transition {
   }
 
   /** A first answer that is not finite is computed again, elsewhere if possible: a device may have gone bad. */
-  #takeNonFinite(phase: Training, member: Member, shards: readonly number[]): void {
+  #takeNonFinite(phase: Training, member: Member, shards: readonly number[], slice: SliceName): void {
     this.#reject("not-finite");
-    const earlier = phase.nonFinite.find(({ shard }) => shards.includes(shard));
+    // Both slices of one computation may be bad: that is one bad answer, not two.
+    const earlier = phase.nonFinite.find((bad) => bad.slice === slice && shards.includes(bad.shard));
     if (earlier !== undefined) {
       const by = earlier.worker === member.name ? `twice by ${member.name}` : `by ${earlier.worker} and ${member.name}`;
       const message = `the gradient of step ${phase.step + 1} is not finite (computed ${by}): the training has diverged; try a smaller --lr`;
@@ -219,7 +226,7 @@ class Transition {
     }
     const message = `${member.name} computed a gradient that is not finite at step ${phase.step + 1}: computing it again`;
     this.#report({ type: "warning", message });
-    const nonFinite = [...phase.nonFinite, ...shards.map((shard) => ({ shard, worker: member.name }))];
+    const nonFinite = [...phase.nonFinite, ...shards.map((shard) => ({ shard, slice, worker: member.name }))];
     this.#set({ phase: { ...phase, board: setOwner(phase.board, shards, undefined), nonFinite } });
     this.#distribute(member.peer);
   }

@@ -1,5 +1,5 @@
 import type { TrainingConfig } from "../shared/config.ts";
-import type { Dataset } from "../shared/data/dataset.ts";
+import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { BatchPlan, epochOrder } from "../shared/data/sampler.ts";
 import { modelDigest } from "../shared/model/digest.ts";
 import type { Plan } from "./machine-types.ts";
@@ -27,10 +27,10 @@ export class RunPlan {
   readonly #seed: number;
   #order: { readonly epoch: number; readonly samples: Uint32Array } | undefined;
 
-  constructor(config: TrainingConfig, dataset: Dataset) {
+  constructor(config: TrainingConfig, dataset: DatasetSummary) {
     this.epochs = config.epochs;
-    this.trainSamples = Math.min(config.limitTrain ?? dataset.train.count, dataset.train.count);
-    this.testSamples = dataset.test.count;
+    this.trainSamples = Math.min(config.limitTrain ?? dataset.trainSamples, dataset.trainSamples);
+    this.testSamples = dataset.testSamples;
     this.batches = new BatchPlan(this.trainSamples, config.batchSize, config.shardSize);
     this.#seed = config.seed;
   }
@@ -69,7 +69,7 @@ export class RunPlan {
   }
 
   /** What the machine needs to know of it. */
-  forMachine(config: TrainingConfig, dataset: Dataset): Plan {
+  forMachine(config: TrainingConfig, dataset: DatasetSummary): Plan {
     return {
       terms: { dataDigest: dataset.digest, modelDigest: modelDigest(), dataName: dataset.name },
       epochs: this.epochs,

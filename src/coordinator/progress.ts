@@ -17,6 +17,8 @@ export interface ProgressOptions extends Pick<TrainingConfig, "logEvery" | "json
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Somebody has to start the workers, so say how; false where they are started by the command itself. */
   readonly workersByHand: boolean;
+  /** Workers that the command itself starts: that they join is no news. */
+  readonly localWorkers?: number;
 }
 
 type Started = Extract<TrainingEvent, { type: "started" }>;
@@ -38,6 +40,7 @@ export class Progress {
   #started: Started | undefined;
   #step: Step | undefined;
   #workers = 0;
+  #expectedWorkers: number;
   #throughput = new Throughput(0);
   #lastStepAt = 0;
   #evaluationMs = 0;
@@ -45,6 +48,7 @@ export class Progress {
 
   constructor(options: ProgressOptions) {
     this.#options = options;
+    this.#expectedWorkers = options.localWorkers ?? 0;
     this.#stdout = new TextOutput(options.stdout);
     this.#stderr = new TextOutput(options.stderr);
     this.#human = options.json ? this.#stderr : this.#stdout;
@@ -60,7 +64,7 @@ export class Progress {
         return this.#start(event);
       case "worker-joined":
         this.#workers = event.workers;
-        if (this.#options.workersByHand || this.#started) {
+        if (event.workers > this.#expectedWorkers) {
           this.#say(
             `Worker ${event.worker} joined: ${event.engine} on ${event.device}, host ${event.host}, pid ${event.pid}; ` +
               `${formatPlural(event.workers, "worker")} ready`,
@@ -72,6 +76,7 @@ export class Progress {
         const what =
           `worker ${event.worker}: ${event.reason.replace(/\.$/, "")}; ` +
           `${formatPlural(event.shardsReassigned, "shard")} reassigned, ${formatPlural(event.workers, "worker")} left`;
+        this.#expectedWorkers = 0;
         if (event.lost) this.#warn(`lost ${what}`);
         else this.#say(`Released ${what}`);
         return;
@@ -110,7 +115,7 @@ export class Progress {
     this.#throughput = new Throughput(this.#lastStepAt);
     this.#say(
       `Training on ${formatCount(event.trainSamples)} images: ${formatPlural(event.epochs, "epoch")} of ` +
-        `${formatPlural(event.stepsPerEpoch, "step")}, ${formatPlural(event.workers, "worker")}`,
+        `${formatPlural(event.stepsPerEpoch, "step")}, ${formatPlural(Math.max(event.workers, this.#expectedWorkers), "worker")}`,
     );
     const live = this.#human.isTTY && this.#options.environment.TERM !== "dumb" && !this.#options.quiet;
     if (live) this.#bar = new ProgressBar(this.#human, () => this.#barState(event));
@@ -141,14 +146,19 @@ export class Progress {
 
   #finish(result: TrainingResult): void {
     this.close();
-    if (result.interruptedBy)
+    if (result.interruptedBy) {
       this.#say(`Interrupted by ${result.interruptedBy} after ${formatPlural(result.steps, "step")}`);
-    if (this.#evaluated && result.testAccuracy !== null) {
+    } else if (this.#evaluated && result.testAccuracy !== null) {
       const accuracy =
         `Accuracy of the network on the ${this.#started?.testSamples ?? 0} test images: ` +
         formatPercent(result.testAccuracy);
       this.#human.line(this.#coloured("bold", accuracy, this.#human));
     }
+    if (result.steps > 0) this.#summarise(result);
+    if (this.#options.json) this.#stdout.line(JSON.stringify(result));
+  }
+
+  #summarise(result: TrainingResult): void {
     const lost = result.workersLost > 0 ? `, ${result.workersLost} lost on the way` : "";
     this.#say(
       `Trained ${formatPlural(result.steps, "step")} in ${formatSeconds(result.trainSeconds)}: ` +
@@ -159,7 +169,6 @@ export class Progress {
       this.#say(`Weights ${result.weightsSha256.slice(0, 16)} (SHA-256), checkpoint ${result.checkpoint}`);
       this.#say(`Evaluate them with: npx lockstep eval --checkpoint ${shellWord(result.checkpoint)}`);
     }
-    if (this.#options.json) this.#stdout.line(JSON.stringify(result));
   }
 
   #barState(started: Started): BarState {

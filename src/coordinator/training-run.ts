@@ -1,7 +1,7 @@
 import { systemClock } from "../shared/clock.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import { writeCheckpoint } from "../shared/checkpoint-file.ts";
-import type { Dataset } from "../shared/data/dataset.ts";
+import type { DatasetSummary } from "../shared/data/dataset.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { MonitoringServer } from "../shared/http.ts";
 import type { CoordinatorTransport } from "../shared/transport/transport.ts";
@@ -11,7 +11,7 @@ import { createRunDirectory } from "./run-directory.ts";
 
 export interface TrainingRunOptions {
   readonly config: TrainConfig | CoordinatorConfig;
-  readonly dataset: Dataset;
+  readonly dataset: DatasetSummary;
   readonly transport: CoordinatorTransport;
   readonly version: string;
   readonly onEvent: (event: TrainingEvent) => void;

@@ -22,6 +22,16 @@ export interface Dataset {
   readonly digest: string;
 }
 
+/** What a coordinator needs to know of a data set; the images themselves are the workers'. */
+export interface DatasetSummary extends Pick<Dataset, "name" | "digest"> {
+  readonly trainSamples: number;
+  readonly testSamples: number;
+}
+
+export function summarise({ name, digest, train, test }: Dataset): DatasetSummary {
+  return { name, digest, trainSamples: train.count, testSamples: test.count };
+}
+
 /** The four files of a data set. */
 export type DataFile = "trainImages" | "trainLabels" | "testImages" | "testLabels";
 

@@ -75,8 +75,11 @@ function unpack(frame: Uint8Array): unknown {
   }
 }
 
+/** The sentence is logged and may be sent back: what a peer put into it must not make it long. */
+const LONGEST_PROBLEM = 300;
+
 function malformed(what: string): LockstepError {
-  return new LockstepError("protocol", `malformed message: ${what}`);
+  return new LockstepError("protocol", `malformed message: ${what.slice(0, LONGEST_PROBLEM)}`);
 }
 
 const FLOAT_BYTES = 4;

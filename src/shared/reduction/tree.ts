@@ -56,21 +56,3 @@ export function isNode(node: TreeNode, shardCount: number): boolean {
 export function nodeKey(node: TreeNode): number {
   return node.level * 65_536 + node.index;
 }
-
-/** The fewest nodes that together cover the given shards exactly, left to right. */
-export function coveringNodes(shards: readonly number[], shardCount: number): TreeNode[] {
-  const open = new Map<number, TreeNode>();
-  for (const shard of shards) {
-    let node = canonical({ level: 0, index: shard }, shardCount);
-    for (
-      let other = sibling(node);
-      node.level < rootLevel(shardCount) && open.has(nodeKey(other));
-      other = sibling(node)
-    ) {
-      open.delete(nodeKey(other));
-      node = canonical(parent(node), shardCount);
-    }
-    open.set(nodeKey(node), node);
-  }
-  return [...open.values()].sort((a, b) => firstShard(a) - firstShard(b));
-}

@@ -17,13 +17,12 @@ export function checkShard({ images, labels, globalCount }: ShardInput): number 
       `globalCount is ${globalCount}, but the shard alone has ${count} images: pass the number of samples in the whole global batch`,
     );
   }
-  for (const [index, label] of labels.entries()) {
-    if (label >= CLASS_COUNT) {
-      throw new LockstepError(
-        "usage",
-        `label ${index} of the shard is ${label}: labels go from 0 to ${CLASS_COUNT - 1}`,
-      );
-    }
+  const wrong = labels.findIndex((label) => label >= CLASS_COUNT);
+  if (wrong !== -1) {
+    throw new LockstepError(
+      "usage",
+      `label ${wrong} of the shard is ${labels[wrong]}: labels go from 0 to ${CLASS_COUNT - 1}`,
+    );
   }
   return count;
 }

@@ -7,6 +7,7 @@ import { DENSE } from "./kernels/dense.ts";
 import { HELPERS } from "./kernels/helpers.ts";
 import { LAYOUT } from "./kernels/layout.ts";
 import { LOSS } from "./kernels/loss.ts";
+import { STATISTICS } from "./kernels/statistics.ts";
 
 /** The LeNet-5 kernels, compiled to `lenet5.wasm`; `kernel-exports.ts` lists what they export. */
 export const LENET5_KERNELS: KernelModule = {
@@ -17,6 +18,7 @@ export const LENET5_KERNELS: KernelModule = {
     CONVOLUTION_FORWARD,
     CONVOLUTION_WEIGHTS_GRADIENT,
     CONVOLUTION_INPUT_GRADIENT,
+    STATISTICS,
     BATCH_NORM,
     DENSE,
     LOSS,

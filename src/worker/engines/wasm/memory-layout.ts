@@ -1,9 +1,11 @@
 import {
+  CLASS_COUNT,
   CONV1_CHANNELS,
   CONV2_CHANNELS,
   IMAGE_SIZE,
   PARAMETER_COUNT,
   STATISTIC_COUNT,
+  tensor,
 } from "../../../shared/model/lenet5.ts";
 import type { Address } from "./kernel-exports.ts";
 
@@ -14,6 +16,18 @@ import type { Address } from "./kernel-exports.ts";
  * Sizes in the comments are counted in float32 values. `[G]` stands for groups of four images, rounded up to an even
  * number: the dense kernels take two groups at a time.
  */
+
+/** Values of one image at each stage of the network. */
+export const VALUES = {
+  input: IMAGE_SIZE,
+  conv1: CONV1_CHANNELS * 28 * 28,
+  pooled1: CONV1_CHANNELS * 14 * 14,
+  conv2: CONV2_CHANNELS * 10 * 10,
+  pooled2: CONV2_CHANNELS * 5 * 5,
+  hidden1: 120,
+  hidden2: 84,
+  logits: CLASS_COUNT,
+} as const;
 
 /** Blocks start on a cache line. */
 const ALIGNMENT = 64;
@@ -69,11 +83,11 @@ export function layOutModel(start: Address) {
     bn1: normalization(allocator, CONV1_CHANNELS),
     bn2: normalization(allocator, CONV2_CHANNELS),
     /** Vector sums of the weights' gradients: [6][1][5][5][4] and [16][6][5][5][4] */
-    conv1WeightSums: allocator.floats(150 * 4),
-    conv2WeightSums: allocator.floats(2400 * 4),
+    conv1WeightSums: allocator.floats(tensor("conv1.weight").size * 4),
+    conv2WeightSums: allocator.floats(tensor("conv2.weight").size * 4),
     /** Gradient of one group's convolution outputs: [6][28][28][4] and [16][10][10][4] */
-    dConv1: allocator.floats(4704 * 4),
-    dConv2: allocator.floats(1600 * 4),
+    dConv1: allocator.floats(VALUES.conv1 * 4),
+    dConv2: allocator.floats(VALUES.conv2 * 4),
     end: allocator.next,
   };
 }
@@ -86,36 +100,36 @@ export function layOutShard(start: Address, groups: number) {
     /** [images], bytes */
     labels: allocator.bytes(images),
     /** [images][32][32], as they came */
-    images: allocator.floats(images * IMAGE_SIZE),
+    images: allocator.floats(images * VALUES.input),
     /** [G][1][32][32][4] */
-    input: allocator.floats(images * IMAGE_SIZE),
+    input: allocator.floats(images * VALUES.input),
     /** [G][6][28][28][4], before normalisation */
-    conv1: allocator.floats(images * 4704),
+    conv1: allocator.floats(images * VALUES.conv1),
     /** [G][6]{mean, sum of squares} */
     moments1: allocator.floats(groups * CONV1_CHANNELS * 2),
     /** [G][6][14][14][4] each */
-    pooled1: allocator.floats(images * 1176),
-    winners1: allocator.floats(images * 1176),
-    dPooled1: allocator.floats(images * 1176),
+    pooled1: allocator.floats(images * VALUES.pooled1),
+    winners1: allocator.floats(images * VALUES.pooled1),
+    dPooled1: allocator.floats(images * VALUES.pooled1),
     /** [G][16][10][10][4], before normalisation */
-    conv2: allocator.floats(images * 1600),
+    conv2: allocator.floats(images * VALUES.conv2),
     /** [G][16]{mean, sum of squares} */
     moments2: allocator.floats(groups * CONV2_CHANNELS * 2),
     /** [G][16][5][5][4] = [G][400][4] each */
-    pooled2: allocator.floats(images * 400),
-    winners2: allocator.floats(images * 400),
-    dPooled2: allocator.floats(images * 400),
+    pooled2: allocator.floats(images * VALUES.pooled2),
+    winners2: allocator.floats(images * VALUES.pooled2),
+    dPooled2: allocator.floats(images * VALUES.pooled2),
     /** [G][120][4], [G][84][4] and [G][10][4], each with its gradient */
-    hidden1: allocator.floats(images * 120),
-    dHidden1: allocator.floats(images * 120),
-    hidden2: allocator.floats(images * 84),
-    dHidden2: allocator.floats(images * 84),
-    logits: allocator.floats(images * 10),
-    dLogits: allocator.floats(images * 10),
+    hidden1: allocator.floats(images * VALUES.hidden1),
+    dHidden1: allocator.floats(images * VALUES.hidden1),
+    hidden2: allocator.floats(images * VALUES.hidden2),
+    dHidden2: allocator.floats(images * VALUES.hidden2),
+    logits: allocator.floats(images * VALUES.logits),
+    dLogits: allocator.floats(images * VALUES.logits),
     /** Image by image, for the dense weights' gradients: [images][400], [images][120], [images][84] */
-    pooled2ByImage: allocator.floats(images * 400),
-    hidden1ByImage: allocator.floats(images * 120),
-    hidden2ByImage: allocator.floats(images * 84),
+    pooled2ByImage: allocator.floats(images * VALUES.pooled2),
+    hidden1ByImage: allocator.floats(images * VALUES.hidden1),
+    hidden2ByImage: allocator.floats(images * VALUES.hidden2),
     end: allocator.next,
   };
 }

@@ -39,6 +39,7 @@ const TWO_IN_CHANNELS = range(2).map((inChannel) => ({ inChannel, ky: 0, kx: 0 }
 function tileLoop(layer: LayerShape, { outChannels, taps }: Tile): string {
   const { inChannels, inSide, outSide, positionsPerIteration, rowsPerBlock } = layer;
   const pieces = outSide / positionsPerIteration;
+  const blocks = outSide / rowsPerBlock;
   const accumulators = outChannels.flatMap((channel, o) =>
     taps.map((tap, t) => ({
       name: `sum${o}_${t}`,
@@ -58,7 +59,7 @@ function tileLoop(layer: LayerShape, { outChannels, taps }: Tile): string {
       .join("\n")}`;
   const nextRow = `xTile += ${(inSide - outSide) * VECTOR_BYTES};`;
   return `
-    for (let block = 0; block < ${outSide / rowsPerBlock}; block++) {
+    ${blocks > 1 ? `for (let block = 0; block < ${blocks}; block++)` : ""} {
       ${accumulators.map(({ name }) => `let ${name} = f32x4.splat(0);`).join("\n")}
       let left = ${rowsPerBlock * pieces};
       ${pieces > 1 ? `let leftInRow = ${pieces};` : ""}

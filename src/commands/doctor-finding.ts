@@ -1,0 +1,45 @@
+import { messageOf } from "../shared/errors.ts";
+
+/** What the doctor's checks have in common. */
+
+/** `warning`: training works, perhaps with another option. `problem`: it does not. */
+export type Status = "ok" | "warning" | "problem";
+
+export interface Finding {
+  readonly status: Status;
+  /** What was found. */
+  readonly found: string;
+  /** The command or step that mends it. */
+  readonly fix?: string;
+}
+
+export interface Check {
+  readonly name: string;
+  /** What to do when `run` throws or does not end. */
+  readonly fix?: string;
+  readonly run: () => Finding | Promise<Finding>;
+}
+
+/** Longer than any check takes on a slow machine; together with the others still a matter of seconds. */
+const CHECK_TIMEOUT_MS = 10_000;
+
+/** Runs one check. Whatever goes wrong in it becomes a finding. */
+export async function findOut(check: Check, timeoutMs = CHECK_TIMEOUT_MS): Promise<Finding> {
+  const problem = (found: string): Finding => ({
+    status: "problem",
+    found,
+    ...(check.fix === undefined ? {} : { fix: check.fix }),
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Finding>((settle) => {
+    timer = setTimeout(() => settle(problem(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([Promise.resolve().then(check.run), late]);
+  } catch (thrown) {
+    const [firstLine = ""] = messageOf(thrown).split("\n");
+    return problem(firstLine);
+  } finally {
+    clearTimeout(timer);
+  }
+}
