@@ -59,7 +59,7 @@ export class Coordinator {
     const { config, dataset, clock } = options;
     this.#options = options;
     this.#plan = new RunPlan(config, dataset);
-    this.#model = new ModelState(this.#memory, initialModelState(config.seed));
+    this.#model = new ModelState(this.#memory, initialModelState(config.seed), config.ema);
     this.#sums = {
       dense: new PartialSums(this.#memory, SLICES.dense.contributionLength),
       conv: new PartialSums(this.#memory, SLICES.conv.contributionLength),
@@ -220,8 +220,9 @@ export class Coordinator {
     this.#send(peer, { type: "welcome", session, name, runId, seed, augment, shardSize: largestShard });
   }
 
-  #sendParameters({ peer, session, version, slice }: Extract<Effect, { type: "send-parameters" }>): void {
-    this.#send(peer, { type: "parameters", session, version, slice }, this.#model.snapshot(version, slice));
+  #sendParameters({ peer, session, version, slice, averaged }: Extract<Effect, { type: "send-parameters" }>): void {
+    const values = averaged ? this.#model.averageSnapshot(slice) : this.#model.snapshot(version, slice);
+    this.#send(peer, { type: "parameters", session, version, slice, averaged }, values);
   }
 
   #assign({ peer, session, step, shards }: Extract<Effect, { type: "assign" }>): void {
@@ -306,7 +307,7 @@ export class Coordinator {
         throw new LockstepError("diverged", outcome.message);
       default: {
         const result = this.#statistics.result(this.#options.clock.now(), {
-          weightsSha256: stateSha256(this.#model.state),
+          weightsSha256: stateSha256(this.#model.average),
           runDir: this.#options.runDir,
           checkpoint: path,
           ...(outcome.type === "interrupted" ? { interruptedBy: outcome.signal } : {}),
@@ -329,7 +330,8 @@ export class Coordinator {
       config: publicConfig(config),
       dataDigest: dataset.digest,
       engine: this.#statistics.engine,
-      state: this.#model.state.slice(),
+      state: this.#model.average.slice(),
+      latest: this.#model.state.slice(),
       adamM: this.#model.adamM.slice(),
       adamV: this.#model.adamV.slice(),
     });

@@ -105,6 +105,8 @@ export type Effect =
       readonly session: string;
       readonly version: number;
       readonly slice: SliceName;
+      /** For evaluation: the average over the steps. */
+      readonly averaged: boolean;
     }
   | {
       readonly type: "assign";

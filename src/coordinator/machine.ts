@@ -1,11 +1,23 @@
 import type { TrainingEvent } from "../shared/events.ts";
 import { type SliceName, SLICE_NAMES } from "../shared/model/contribution.ts";
+import { heldAt, holding, NOTHING_HELD } from "../shared/protocol/holdings.ts";
 import type { Hello, WorkerMessage } from "../shared/protocol/messages.ts";
 import { endShard, firstShard, isNode, type TreeNode } from "../shared/reduction/tree.ts";
 import type { PeerId } from "../shared/transport/transport.ts";
 import type { Effect, Event, Evaluating, Outcome, Plan, Rejection, Signal, State, Training } from "./machine-types.ts";
-import { holding, holds, type Member, objection, readyMembers, withMember, withoutMember } from "./membership.ts";
-import { deliver, isDelivered, judge, newBoard, owedBy, owners, setOwner, share, unowned } from "./work-board.ts";
+import { type Member, objection, readyMembers, withMember, withoutMember } from "./membership.ts";
+import {
+  deliver,
+  isDelivered,
+  judge,
+  newBoard,
+  owedBy,
+  owedPart,
+  owners,
+  setOwner,
+  share,
+  unowned,
+} from "./work-board.ts";
 
 /**
  * The coordinator's decisions, pure: the same events in the same order always lead to the same state and effects.
@@ -159,7 +171,7 @@ class Transition {
     const member: Member = {
       ...{ peer, session, name, incarnation, host, pid, engine, device },
       ready: false,
-      holds: { dense: [-1, -1], conv: [-1, -1] },
+      holds: NOTHING_HELD,
       computed: 0,
       progressAt: this.#at,
       pingedAt: this.#at,
@@ -193,6 +205,9 @@ class Transition {
     const verdict = shards === undefined ? "not-owed" : judge(phase.board, member.peer, shards, message.slice);
     if (shards === undefined || verdict !== "owed") {
       this.#reject(verdict === "owed" ? "not-owed" : verdict);
+      // Sums over others' shards too cannot be used, and no other answer for its own is to come: give those out again.
+      const own = owedPart(phase.board, member.peer, shards ?? [], message.slice);
+      this.#set({ phase: { ...phase, board: setOwner(phase.board, own, undefined) } });
       return;
     }
     if (!finite) {
@@ -210,7 +225,7 @@ class Transition {
       return;
     }
     // The next version of this slice travels while the workers are still computing the rest of this one.
-    for (const peer of owners(board)) this.#sendParameters(peer, message.slice, phase.step + 1);
+    for (const peer of owners(board)) this.#sendParameters(peer, message.slice, phase.step + 1, false);
   }
 
   /** A first answer that is not finite is computed again, elsewhere if possible: a device may have gone bad. */
@@ -310,21 +325,21 @@ class Transition {
     const member = members.get(peer);
     if (member === undefined || phase.type === "finished") return;
     const { session } = member;
-    const version = phase.type === "training" ? phase.step : phase.version;
-    for (const slice of SLICE_NAMES) this.#sendParameters(peer, slice, version);
+    const averaged = phase.type === "evaluating";
+    const version = averaged ? phase.version : phase.step;
+    for (const slice of SLICE_NAMES) this.#sendParameters(peer, slice, version, averaged);
     this.#set({ phase: withOwner(phase, items, peer) });
     const current = this.state.members.get(peer);
     if (current !== undefined) this.#setMember({ ...current, progressAt: this.#at });
-    if (phase.type === "training")
-      this.effects.push({ type: "assign", peer, session, step: phase.step, shards: items });
-    else this.effects.push({ type: "evaluate", peer, session, version, chunks: items });
+    if (averaged) this.effects.push({ type: "evaluate", peer, session, version, chunks: items });
+    else this.effects.push({ type: "assign", peer, session, step: version, shards: items });
   }
 
-  #sendParameters(peer: PeerId, slice: (typeof SLICE_NAMES)[number], version: number): void {
+  #sendParameters(peer: PeerId, slice: SliceName, version: number, averaged: boolean): void {
     const member = this.state.members.get(peer);
-    if (member === undefined || holds(member, slice, version)) return;
-    this.#setMember(holding(member, slice, version));
-    this.effects.push({ type: "send-parameters", peer, session: member.session, version, slice });
+    if (member === undefined || heldAt(member.holds, slice, version, averaged) === version) return;
+    this.#setMember({ ...member, holds: holding(member.holds, slice, version, averaged) });
+    this.effects.push({ type: "send-parameters", peer, session: member.session, version, slice, averaged });
   }
 
   // ---- workers that go

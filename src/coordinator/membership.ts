@@ -1,5 +1,5 @@
-import { type SliceName } from "../shared/model/contribution.ts";
 import { type Hello, PROTOCOL_VERSION, type RejectionCode } from "../shared/protocol/messages.ts";
+import type { Holdings } from "../shared/protocol/holdings.ts";
 import type { PeerId } from "../shared/transport/transport.ts";
 
 /** A worker that was welcomed. Pure data; every change makes a new object. */
@@ -16,11 +16,8 @@ export interface Member {
   readonly device: string;
   /** It has its engine and its data, and can be given work. */
   readonly ready: boolean;
-  /**
-   * The parameter versions it was sent: it keeps two of each slice, the even one and the odd one, so that the next
-   * version can arrive while this one is still needed. Entry v % 2 is v, or -1.
-   */
-  readonly holds: Readonly<Record<SliceName, readonly [number, number]>>;
+  /** The parameters it was sent and still keeps. */
+  readonly holds: Holdings;
   /** Shards and chunks that it says it has computed in this session. */
   readonly computed: number;
   /** When it was last given work or last computed some, in ms. */
@@ -50,15 +47,6 @@ export function withoutMember(members: Members, peer: PeerId): Members {
   const rest = new Map(members);
   rest.delete(peer);
   return rest;
-}
-
-export function holds(member: Member, slice: SliceName, version: number): boolean {
-  return member.holds[slice][version % 2] === version;
-}
-
-export function holding(member: Member, slice: SliceName, version: number): Member {
-  const [even, odd] = member.holds[slice];
-  return { ...member, holds: { ...member.holds, [slice]: version % 2 === 0 ? [version, odd] : [even, version] } };
 }
 
 /** Why a worker cannot be taken, or undefined when it can. */

@@ -117,6 +117,7 @@ export class Metrics {
         return;
       }
       case "listening":
+      case "monitoring":
       case "checkpoint":
       case "warning":
       case "finished":

@@ -37,12 +37,22 @@ export class ModelState {
   readonly #stepped = new Set<SliceName>();
   #sums: StepSums = { lossSum: 0, correct: 0 };
   #step = 0;
+  readonly #ema: number;
+  readonly #average: Vector;
+  /** Steps that the average covers: it is brought up to date when there is time, or when it is asked for. */
+  #averagedStep = 0;
   /** Immutable copies of slices as sent: a buffer that was sent must never change. */
   readonly #snapshots = new Map<string, Float32Array>();
 
-  /** @param state `[61_794]`, copied */
-  constructor(memory: VectorMemory, state: Float32Array) {
+  /**
+   * @param state `[61_794]`, copied
+   * @param ema how much of the average of the weights each step keeps, 0 (the average is the last step's) to below 1
+   */
+  constructor(memory: VectorMemory, state: Float32Array, ema = 0) {
     this.#memory = memory;
+    this.#ema = ema;
+    this.#average = memory.allocate(STATE_COUNT);
+    this.#average.values.set(state);
     this.#current = allocateVersion(memory);
     this.#next = allocateVersion(memory);
     this.#current.whole.p.values.set(state);
@@ -56,6 +66,15 @@ export class ModelState {
   /** The committed state vector, `[61_794]`; a view that changes with the next commit. */
   get state(): Float32Array {
     return this.#current.whole.p.values;
+  }
+
+  /**
+   * The exponential moving average of the state vector over the steps (Polyak and Juditsky 1992), `[61_794]`: what is
+   * evaluated and saved. A view that changes with the next step.
+   */
+  get average(): Float32Array {
+    this.#catchUp();
+    return this.#average.values;
   }
 
   /** Adam's first moment, `[61_750]`. */
@@ -74,6 +93,7 @@ export class ModelState {
    */
   applySlice(name: SliceName, sum: Vector, learningRate: number): void {
     invariant(!this.#stepped.has(name), `slice ${name} of step ${this.#step} was applied twice`);
+    this.#catchUp();
     const slice = SLICES[name];
     const old = this.#current.slices[name];
     const next = this.#next.slices[name];
@@ -109,6 +129,31 @@ export class ModelState {
     this.#snapshots.set(key, copy);
     return copy;
   }
+
+  /** The same of the average, for evaluation. */
+  averageSnapshot(name: SliceName): Float32Array {
+    const { start, stateLength } = SLICES[name];
+    return this.average.slice(start, start + stateLength);
+  }
+
+  /**
+   * Takes the last step into the average. Done while workers compute the next one: nobody waits for it then.
+   */
+  #catchUp(): void {
+    if (this.#averagedStep === this.#step) return;
+    invariant(this.#averagedStep === this.#step - 1, "a step was left out of the average");
+    this.#memory.blend(this.#average, this.#current.whole.p, averageKeep(this.#ema, this.#step));
+    this.#averagedStep = this.#step;
+  }
+}
+
+/**
+ * How much of the average survives a step. It grows towards `ema` from the early steps on, so that the initial weights
+ * are soon forgotten (the rule of TensorFlow's ExponentialMovingAverage with num_updates).
+ * @param step from 1
+ */
+function averageKeep(ema: number, step: number): number {
+  return Math.min(ema, (1 + step) / (10 + step));
 }
 
 function snapshotKey(version: number, name: SliceName): string {

@@ -60,6 +60,8 @@ export class Progress {
         this.#address = event.address;
         if (this.#options.workersByHand) this.#say(`Listening on ${event.address}${this.#howToJoin("workers")}`);
         return;
+      case "monitoring":
+        return this.#say(`Metrics for Prometheus at ${event.url}`);
       case "started":
         return this.#start(event);
       case "worker-joined":

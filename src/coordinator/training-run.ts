@@ -59,10 +59,12 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
       onEvent: emit,
     });
     coordinator = created;
+    const metricsUrl = `http://${metricsHost.includes(":") ? `[${metricsHost}]` : metricsHost}:${port}/metrics`;
+    emit({ type: "monitoring", url: metricsUrl });
     return {
       coordinator: created,
       runDir: directory.path,
-      metricsUrl: `http://${metricsHost}:${port}/metrics`,
+      metricsUrl,
       run: async () => {
         try {
           return await created.run();

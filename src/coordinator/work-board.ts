@@ -33,6 +33,16 @@ export function owedBy<Part extends string>(board: Board<Part>, peer: PeerId): n
   return indicesWhere(board, (item) => item.owner === peer && item.missing.length > 0);
 }
 
+/** Those of the items of which `peer` still owes this part. */
+export function owedPart<Part extends string>(
+  board: Board<Part>,
+  peer: PeerId,
+  items: readonly number[],
+  part: Part,
+): number[] {
+  return items.filter((index) => board.items[index]?.owner === peer && board.items[index].missing.includes(part));
+}
+
 /** Everyone who was asked for anything and has not left since. */
 export function owners<Part extends string>(board: Board<Part>): ReadonlySet<PeerId> {
   return new Set(board.items.flatMap(({ owner }) => (owner === undefined ? [] : [owner])));

@@ -2,7 +2,8 @@
  * A checkpoint: everything that a training run needs in order to go on as if it had never stopped.
  *
  * The file is safetensors. Its tensors carry PyTorch's `state_dict` names for parameters and running statistics, so
- * that `load_state_dict` takes them once `adam.m.*` and `adam.v.*`, Adam's moments, are left out. All else is metadata.
+ * that `load_state_dict` takes them once `latest.*`, the weights that training goes on from, and `adam.m.*` and
+ * `adam.v.*`, Adam's moments, are left out. All else is metadata.
  */
 
 import { createHash } from "node:crypto";
@@ -25,8 +26,10 @@ export interface Checkpoint {
   readonly dataDigest: string;
   /** The engine that computed the gradients. */
   readonly engine: string;
-  /** [STATE_COUNT] parameters, then running statistics, in table order. */
+  /** [STATE_COUNT] parameters, then running statistics, in table order: the average over the steps, which one uses. */
   readonly state: Float32Array;
+  /** [STATE_COUNT] the same after the last step, not averaged. */
+  readonly latest: Float32Array;
   /** [PARAMETER_COUNT] Adam's first moments. */
   readonly adamM: Float32Array;
   /** [PARAMETER_COUNT] Adam's second moments. */
@@ -95,6 +98,7 @@ export function decodeCheckpoint(bytes: Uint8Array, where: string): Checkpoint {
     dataDigest: textIn(file, "dataDigest", where),
     engine: textIn(file, "engine", where),
     state: new Float32Array(STATE_COUNT),
+    latest: new Float32Array(STATE_COUNT),
     adamM: new Float32Array(PARAMETER_COUNT),
     adamV: new Float32Array(PARAMETER_COUNT),
   };
@@ -126,12 +130,14 @@ interface Place {
 }
 
 /** All tensors of a checkpoint, in the order of the file. */
-function placesIn({ state, adamM, adamV }: Checkpoint): Place[] {
+function placesIn({ state, latest, adamM, adamV }: Checkpoint): Place[] {
   invariant(state.length === STATE_COUNT, `a state of ${state.length} values`);
+  invariant(latest.length === STATE_COUNT, `a latest state of ${latest.length} values`);
   invariant(adamM.length === PARAMETER_COUNT, `${adamM.length} first moments`);
   invariant(adamV.length === PARAMETER_COUNT, `${adamV.length} second moments`);
   return [
     ...[...PARAMETERS, ...STATISTICS].map((spec) => ({ name: spec.name, spec, vector: state })),
+    ...[...PARAMETERS, ...STATISTICS].map((spec) => ({ name: `latest.${spec.name}`, spec, vector: latest })),
     ...PARAMETERS.map((spec) => ({ name: `adam.m.${spec.name}`, spec, vector: adamM })),
     ...PARAMETERS.map((spec) => ({ name: `adam.v.${spec.name}`, spec, vector: adamV })),
   ];

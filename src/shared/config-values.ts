@@ -41,6 +41,15 @@ export function positiveNumber(max: number) {
     .register(valueInfo, { placeholder: "X", allowed, range: `at most ${max}` });
 }
 
+/** A number from 0 up to, not including, 1; as text `0.998` or `.998`. */
+export function fraction() {
+  const allowed = "a number from 0 to below 1, such as 0.998";
+  const number = z.number({ error: allowed }).min(0, allowed).lt(1, allowed);
+  return z
+    .preprocess(decimalFromText, number)
+    .register(valueInfo, { placeholder: "X", allowed, range: "0 to below 1" });
+}
+
 /** One of a few words. */
 export function oneOf<const Word extends string>(words: readonly [Word, ...Word[]]) {
   const allowed = alternatives(words);
@@ -80,7 +89,7 @@ export function describeOption(schema: z.ZodType): ValueInfo & { help: string; d
 }
 
 /** `a, b or c`. */
-export function alternatives(words: readonly string[]): string {
+function alternatives(words: readonly string[]): string {
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 

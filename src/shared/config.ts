@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { endpoint, integer, integerOrAuto, oneOf, positiveNumber, text, toggle } from "./config-values.ts";
+import { endpoint, fraction, integer, integerOrAuto, oneOf, positiveNumber, text, toggle } from "./config-values.ts";
 
 const MAX_SHARDS_PER_BATCH = 2048;
 
@@ -21,6 +21,9 @@ const training = {
   schedule: oneOf(["constant", "cosine", "one-cycle"])
     .default("constant")
     .describe("how the learning rate changes over the run"),
+  ema: fraction()
+    .default(0.998)
+    .describe("how much of the weights' running average a step keeps; the average is what is tested and saved"),
   augment: toggle().default(false).describe("distort the training images at random; part of recipe best"),
   seed: integer(0, Number.MAX_SAFE_INTEGER).default(1).describe("decides initial weights, order and distortion"),
 };

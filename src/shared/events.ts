@@ -1,6 +1,8 @@
 /** What a training run tells whoever watches it: the progress display, the metrics and library users. */
 
 export type TrainingEvent =
+  /** Where /metrics, /healthz and /status answer. */
+  | { readonly type: "monitoring"; readonly url: string }
   | { readonly type: "listening"; readonly address: string }
   | {
       readonly type: "started";

@@ -1,5 +1,6 @@
 import { EXIT_CODES } from "../shared/errors.ts";
 import { type SliceName, SLICE_NAMES } from "../shared/model/contribution.ts";
+import { heldAt, type Holdings, holding, NOTHING_HELD } from "../shared/protocol/holdings.ts";
 import type { Assign, CoordinatorMessage, Evaluate, Welcome, WorkerMessage } from "../shared/protocol/messages.ts";
 
 /**
@@ -23,8 +24,8 @@ export interface State {
   readonly coordinatorTimeoutMs: number;
   readonly welcome: Welcome | undefined;
   readonly ready: boolean;
-  /** Parameter versions received: entry v % 2 is v, or -1. */
-  readonly holds: Readonly<Record<SliceName, readonly [number, number]>>;
+  /** Parameters received. */
+  readonly holds: Holdings;
   readonly running: Task | undefined;
   readonly queue: readonly Task[];
   /** Shards and chunks computed in this session. */
@@ -55,7 +56,12 @@ export type Effect =
   /** Get ready for shards of the welcome's size, then say "prepared". */
   | { readonly type: "prepare"; readonly welcome: Welcome }
   /** Keep the payload of the message at hand. */
-  | { readonly type: "keep-parameters"; readonly version: number; readonly slice: SliceName }
+  | {
+      readonly type: "keep-parameters";
+      readonly version: number;
+      readonly slice: SliceName;
+      readonly averaged: boolean;
+    }
   | { readonly type: "run"; readonly task: Task }
   /** Stop this task as soon as possible and send nothing more of it. */
   | { readonly type: "cancel"; readonly task: Task }
@@ -73,7 +79,7 @@ export function initialState(address: string, coordinatorTimeoutMs: number, at: 
 
 const idle = {
   ready: false,
-  holds: { dense: [-1, -1], conv: [-1, -1] },
+  holds: NOTHING_HELD,
   running: undefined,
   queue: [],
   computed: 0,
@@ -115,8 +121,11 @@ function takeMessage(state: State, message: CoordinatorMessage): Step {
   if (message.session !== state.welcome?.session) return [state, []];
   switch (message.type) {
     case "parameters": {
-      const { version, slice } = message;
-      return [{ ...state, holds: holding(state.holds, slice, version) }, [{ type: "keep-parameters", version, slice }]];
+      const { version, slice, averaged } = message;
+      // An old version that comes late, or again, must not take the place of a newer one.
+      if (version < heldAt(state.holds, slice, version, averaged)) return [state, []];
+      const holds = holding(state.holds, slice, version, averaged);
+      return [{ ...state, holds }, [{ type: "keep-parameters", version, slice, averaged }]];
     }
     case "assign":
     case "evaluate":
@@ -157,7 +166,10 @@ function prepared(state: State): Step {
 
 function enqueue(state: State, task: Task): Step {
   const version = task.type === "assign" ? task.step : task.version;
-  const complete = SLICE_NAMES.every((slice) => state.holds[slice][version % 2] === version);
+  const held = SLICE_NAMES.map((slice) => heldAt(state.holds, slice, version, task.type === "evaluate"));
+  // Work that comes late, or again: its time has passed.
+  if (held.some((newer) => newer > version)) return [state, []];
+  const complete = held.every((same) => same === version);
   if (!state.ready || !complete) return rejoin(state, `work on version ${version} came without its parameters`);
   return startNext({ ...state, queue: [...state.queue, task] });
 }
@@ -217,11 +229,6 @@ function end(state: State, code: number, text: string): Step {
 
 function cancelling(state: State): Effect[] {
   return state.running === undefined ? [] : [{ type: "cancel", task: state.running }];
-}
-
-function holding(all: State["holds"], slice: SliceName, version: number): State["holds"] {
-  const [even, odd] = all[slice];
-  return { ...all, [slice]: version % 2 === 0 ? [version, odd] : [even, version] };
 }
 
 function stopText(reason: string): string {

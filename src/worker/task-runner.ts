@@ -4,9 +4,16 @@ import type { Dataset } from "../shared/data/dataset.ts";
 import { runningStatistics, type SliceName, SLICES } from "../shared/model/contribution.ts";
 import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATE_COUNT } from "../shared/model/lenet5.ts";
 import { floatsInto } from "../shared/protocol/codec.ts";
+import { COPIES, copyOf } from "../shared/protocol/holdings.ts";
 import type { Assign, Evaluate, Welcome } from "../shared/protocol/messages.ts";
 import type { DenseFinal, Engine, ShardGradient } from "./engines/engine.ts";
 import { ShardSums, type SummedSlice } from "./shard-sums.ts";
+
+/** A version of the parameters: as training goes on from it, or averaged. */
+export interface VersionName {
+  readonly version: number;
+  readonly averaged: boolean;
+}
 
 /** What a running task tells. */
 export interface TaskListener {
@@ -26,9 +33,10 @@ export class TaskRunner {
   readonly #train: InputSource;
   readonly #test: InputSource;
   readonly #sums = new ShardSums();
-  /** The two latest versions of the state vector: version v is in entry v % 2. */
-  readonly #states = [new Float32Array(STATE_COUNT), new Float32Array(STATE_COUNT)] as const;
-  #loadedVersion = -1;
+  /** The state vectors that are kept, as `Holdings` counts them. */
+  readonly #states = Array.from({ length: COPIES }, () => new Float32Array(STATE_COUNT));
+  /** What the engine holds. */
+  #loaded: VersionName | undefined;
   #augmentSeed: number | undefined;
   #images = new Float32Array(0);
   #labels = new Uint8Array(0);
@@ -41,7 +49,7 @@ export class TaskRunner {
 
   /** Makes ready for a run: allocates, and computes one shard of zeros so that the first real one is not slowed down. */
   async prepare({ shardSize, augment, seed }: Welcome): Promise<void> {
-    this.#loadedVersion = -1;
+    this.#loaded = undefined;
     this.#augmentSeed = augment ? seed : undefined;
     this.#reserve(shardSize);
     this.#engine.load(new Float32Array(PARAMETER_COUNT));
@@ -51,14 +59,14 @@ export class TaskRunner {
   }
 
   /** @param frame the slice's float32 values as received */
-  keepParameters(version: number, slice: SliceName, frame: Uint8Array): void {
-    const { start, stateLength } = SLICES[slice];
-    floatsInto(this.#state(version).subarray(start, start + stateLength), frame);
+  keepParameters(name: VersionName & { readonly slice: SliceName }, frame: Uint8Array): void {
+    const { start, stateLength } = SLICES[name.slice];
+    floatsInto(this.#state(name).subarray(start, start + stateLength), frame);
   }
 
   /** @param samples indices into the training set, for all shards in order */
   async computeStep(task: Assign, samples: Uint32Array, listener: TaskListener): Promise<void> {
-    this.#load(task.step);
+    this.#load({ version: task.step, averaged: false });
     this.#sums.reset(task.shardCount);
     let start = 0;
     for (const [i, { index, count }] of task.shards.entries()) {
@@ -99,12 +107,12 @@ export class TaskRunner {
   }
 
   async evaluate({ version, first, count }: Evaluate, listener: TaskListener): Promise<void> {
-    this.#load(version);
+    const state = this.#load({ version, averaged: true });
     this.#reserve(count);
     const images = this.#images.subarray(0, count * IMAGE_SIZE);
     const labels = this.#labels.subarray(0, count);
     this.#test.gatherRange(first, first + count, images, labels);
-    const running = runningStatistics(this.#state(version));
+    const running = runningStatistics(state);
     const { logits } = await this.#engine.evaluate({ images, labels, ...running });
     if (listener.isCancelled()) return;
     listener.onComputed();
@@ -115,14 +123,17 @@ export class TaskRunner {
     if (!listener.isCancelled()) listener.onSlice(slice, this.#sums.take(slice));
   }
 
-  #state(version: number): Float32Array {
-    return version % 2 === 0 ? this.#states[0] : this.#states[1];
+  #state({ version, averaged }: VersionName): Float32Array {
+    return this.#states[copyOf(version, averaged)]!;
   }
 
-  #load(version: number): void {
-    if (this.#loadedVersion === version) return;
-    this.#engine.load(this.#state(version).subarray(0, PARAMETER_COUNT));
-    this.#loadedVersion = version;
+  #load(name: VersionName): Float32Array {
+    const state = this.#state(name);
+    if (this.#loaded?.version !== name.version || this.#loaded.averaged !== name.averaged) {
+      this.#engine.load(state.subarray(0, PARAMETER_COUNT));
+      this.#loaded = name;
+    }
+    return state;
   }
 
   #reserve(count: number): void {

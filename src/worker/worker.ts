@@ -107,7 +107,7 @@ export class Worker {
         break;
       case "keep-parameters":
         if (this.#payload[0] !== undefined) {
-          this.#runner.keepParameters(effect.version, effect.slice, this.#payload[0]);
+          this.#runner.keepParameters(effect, this.#payload[0]);
         }
         break;
       case "run":
@@ -139,7 +139,12 @@ export class Worker {
     return {
       onSlice: (slice, { nodes, sums }) => {
         if (task.type !== "assign") return;
-        this.#send({ type: "result", session, step: task.step, slice, nodes: [...nodes] }, ...sums);
+        // One message has room for the nodes of any contiguous run of shards; scattered ones may need several.
+        for (let first = 0; first < nodes.length; first += LIMITS.nodes) {
+          const end = first + LIMITS.nodes;
+          const part = nodes.slice(first, end);
+          this.#send({ type: "result", session, step: task.step, slice, nodes: part }, ...sums.slice(first, end));
+        }
       },
       onEvaluated: (correct) => {
         if (task.type !== "evaluate") return;

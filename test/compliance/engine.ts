@@ -188,7 +188,7 @@ export function engineCompliance(name: string, { create, tolerance, deterministi
   });
 }
 
-export function firstImages({ images, labels }: ShardInput, count: number): ShardInput {
+function firstImages({ images, labels }: ShardInput, count: number): ShardInput {
   return { images: images.subarray(0, count * 1024), labels: labels.subarray(0, count), globalCount: count };
 }
 

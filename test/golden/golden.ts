@@ -14,7 +14,7 @@ export const GOLDEN_CASES = [
   "ties",
 ] as const;
 
-export interface GoldenGradient {
+interface GoldenGradient {
   /** Every `stride`-th value of the tensor's gradient. */
   readonly stride: number;
   readonly values: Float32Array;

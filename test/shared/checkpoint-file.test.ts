@@ -17,6 +17,7 @@ const CHECKPOINT: Checkpoint = {
   dataDigest: "d",
   engine: "reference",
   state: initialState(1),
+  latest: initialState(4),
   adamM: new Float32Array(PARAMETER_COUNT),
   adamV: new Float32Array(PARAMETER_COUNT),
 };

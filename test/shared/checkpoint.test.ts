@@ -17,6 +17,7 @@ const CHECKPOINT: Checkpoint = {
   dataDigest: "c6".repeat(32),
   engine: "wasm",
   state: initialState(1),
+  latest: initialState(4),
   adamM: initialState(2).slice(0, PARAMETER_COUNT),
   adamV: initialState(3).slice(0, PARAMETER_COUNT).map(Math.abs),
 };
@@ -37,7 +38,8 @@ test("any reader of safetensors finds PyTorch's names, shapes and values", () =>
   const header = JSON.parse(new TextDecoder().decode(BYTES.subarray(8, 8 + headerBytes))) as Record<string, unknown>;
   const moments = PARAMETERS.flatMap(({ name }) => [`adam.m.${name}`, `adam.v.${name}`]);
   const names = [...PARAMETERS, ...STATISTICS].map(({ name }) => name);
-  expect(Object.keys(header).sort()).toEqual(["__metadata__", ...names, ...moments].sort());
+  const latest = names.map((name) => `latest.${name}`);
+  expect(Object.keys(header).sort()).toEqual(["__metadata__", ...names, ...latest, ...moments].sort());
   for (const spec of [...PARAMETERS, ...STATISTICS]) {
     const begin = spec.offset * 4;
     expect(header[spec.name]).toEqual({

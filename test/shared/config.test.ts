@@ -18,6 +18,7 @@ function read(command: CommandName, key: string, text: unknown): unknown {
 test("the defaults are the seed recipe", () => {
   expect(configFrom("train", {})).toEqual({
     recipe: "seed",
+    ema: 0.998,
     epochs: 10,
     batchSize: 64,
     shardSize: 32,

@@ -16,6 +16,8 @@ export const PROTOCOL_VERSION = 1;
 export const LIMITS = {
   headerBytes: 65_536,
   frames: 64,
+  /** In a result: one payload frame each, beside the header. */
+  nodes: 63,
   shardsPerBatch: 2_048,
   samplesPerBatch: 65_536,
   steps: 2 ** 40,
@@ -57,7 +59,7 @@ const result = z.strictObject({
   nodes: z
     .array(z.strictObject({ level: count(16), index: count(LIMITS.shardsPerBatch) }))
     .min(1)
-    .max(LIMITS.frames - 1),
+    .max(LIMITS.nodes),
 });
 
 const evaluated = z.strictObject({
@@ -101,8 +103,17 @@ export const REJECTIONS = ["protocol-version", "data", "model", "unknown-session
 
 const rejected = z.strictObject({ type: z.literal("rejected"), code: z.enum(REJECTIONS), message: text });
 
-/** One slice of a version of the state vector. Payload: one float32 frame. */
-const parameters = z.strictObject({ type: z.literal("parameters"), session, version: step, slice });
+/**
+ * One slice of a version of the state vector: as training goes on from it, or averaged over the steps so far, for
+ * evaluation. Payload: one float32 frame.
+ */
+const parameters = z.strictObject({
+  type: z.literal("parameters"),
+  session,
+  version: step,
+  slice,
+  averaged: z.boolean(),
+});
 
 /**
  * Shards to compute for a step. Payload: one uint32 frame with the sample indices of all these shards, in order.
@@ -122,7 +133,7 @@ const assign = z.strictObject({
     .max(LIMITS.shardsPerBatch),
 });
 
-/** A chunk of the test set to evaluate. */
+/** A chunk of the test set to evaluate, with the averaged parameters. */
 const evaluate = z.strictObject({
   type: z.literal("evaluate"),
   session,

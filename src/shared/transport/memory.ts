@@ -27,6 +27,8 @@ export class MemoryNetwork {
   readonly #inFlight: InFlight[] = [];
   readonly #workers = new Map<PeerId, (frames: Frames) => void>();
   #coordinator: CoordinatorHandlers | undefined;
+  /** Nothing moves before a coordinator listens; what was sent before it closes still arrives. */
+  #begun = false;
   #connections = 0;
   #scheduled = false;
 
@@ -45,9 +47,11 @@ export class MemoryNetwork {
       start: (handlers) => {
         invariant(this.#coordinator === undefined, "a memory network has one coordinator");
         this.#coordinator = handlers;
+        this.#begun = true;
         this.#schedule();
       },
       send: (peer, frames) => {
+        if (this.#coordinator === undefined) return;
         if (this.#workers.has(peer)) this.#carry({ direction: "to-worker", peer, frames });
         else setImmediate(() => this.#coordinator?.onUnreachable(peer));
       },
@@ -80,7 +84,7 @@ export class MemoryNetwork {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#inFlight.length === 0) return;
+    if (!this.#begun || this.#scheduled || this.#inFlight.length === 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -91,12 +95,11 @@ export class MemoryNetwork {
 
   /** Delivers the first message whose delay is over; each delivery shortens the others' delays by one. */
   #deliverNext(): void {
-    if (this.#coordinator === undefined) return;
     const due = this.#inFlight.findIndex((message) => message.delay <= 0);
     for (const message of this.#inFlight) message.delay -= 1;
     if (due < 0) return;
     const [message] = this.#inFlight.splice(due, 1);
-    if (message?.direction === "to-coordinator") this.#coordinator.onMessage(message.peer, message.frames);
+    if (message?.direction === "to-coordinator") this.#coordinator?.onMessage(message.peer, message.frames);
     if (message?.direction === "to-worker") this.#workers.get(message.peer)?.(message.frames);
   }
 }

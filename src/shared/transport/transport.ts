@@ -19,7 +19,7 @@ export interface CoordinatorTransport {
   /** Begins to deliver. To be called once. */
   start(handlers: CoordinatorHandlers): void;
   send(peer: PeerId, frames: Frames): void;
-  /** Gives what was sent a moment to leave, then closes. */
+  /** Gives what was sent a moment to leave. From now on nothing is delivered, and sending does nothing. */
   close(): Promise<void>;
 }
 
@@ -27,6 +27,6 @@ export interface CoordinatorTransport {
 export interface WorkerTransport {
   start(onMessage: (frames: Frames) => void): void;
   send(frames: Frames): void;
-  /** Gives what was sent a moment to leave, then closes. */
+  /** Gives what was sent a moment to leave. From now on nothing is delivered, and sending does nothing. */
   close(): Promise<void>;
 }

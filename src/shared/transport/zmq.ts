@@ -44,8 +44,9 @@ export async function listenZmq(address: string): Promise<CoordinatorTransport> 
 export function connectZmq(address: string): WorkerTransport {
   const socket = new Dealer({
     ...SOCKET_OPTIONS,
-    // Queue nothing while there is no connection: what was meant for a coordinator that is gone must not reach the next.
-    immediate: true,
+    // Not `immediate`: with it libzmq drops, when the connection ends, what has arrived but was not read yet, such as a
+    // "stop" while this worker computes. What is queued for a coordinator that is gone may reach the next one instead:
+    // the session in each message tells that it is not meant for it.
     reconnectInterval: 50,
     reconnectMaxInterval: 2_000,
   });
@@ -75,11 +76,13 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
 
   async #receive(handlers: CoordinatorHandlers): Promise<void> {
     for await (const [peer, ...frames] of this.#socket) {
+      if (this.#socket.closed) return;
       if (peer !== undefined) handlers.onMessage(peer.toString("hex"), frames);
     }
   }
 
   send(peer: PeerId, frames: Frames): void {
+    if (this.#socket.closed) return;
     this.#socket.send([Buffer.from(peer, "hex"), ...frames]).catch(() => {
       // Either the connection is gone (EHOSTUNREACH) or the peer has stopped reading (EAGAIN).
       if (!this.#socket.closed) this.#handlers?.onUnreachable(peer);
@@ -104,12 +107,17 @@ class ZmqWorkerTransport implements WorkerTransport {
   }
 
   async #receive(onMessage: (frames: Frames) => void): Promise<void> {
-    for await (const frames of this.#socket) onMessage(frames);
+    for await (const frames of this.#socket) {
+      if (this.#socket.closed) return;
+      onMessage(frames);
+    }
   }
 
   send(frames: Frames): void {
+    if (this.#socket.closed) return;
     this.#socket.send([...frames]).catch(() => {
-      // No coordinator is connected. What got lost is made good by the protocol: the worker greets again.
+      // The queue for a coordinator that is away is full. What got lost is made good by the protocol: the worker greets
+      // again.
     });
   }
 

@@ -21,6 +21,23 @@ export function add(into: usize, other: usize, n: i32): void {
   }
 }
 
+/** average[i] = average[i] * keep + values[i] * take */
+export function blend(average: usize, values: usize, n: i32, keep: f32, take: f32): void {
+  const keeps = f32x4.splat(keep);
+  const takes = f32x4.splat(take);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    v128.store(average, f32x4.add(f32x4.mul(v128.load(average), keeps), f32x4.mul(v128.load(values), takes)));
+    average += 16;
+    values += 16;
+  }
+  for (; i < n; i++) {
+    store<f32>(average, load<f32>(average) * keep + load<f32>(values) * take);
+    average += 4;
+    values += 4;
+  }
+}
+
 /** 1 when no value is NaN or infinite: x * 0 is 0 for those alone, and a sum of zeros stays 0. */
 export function allFinite(values: usize, n: i32): i32 {
   const zero = f32x4.splat(0);

@@ -2,6 +2,7 @@ import { instantiateKernels, type Kernels, WASM_PAGE_BYTES } from "../kernel-mod
 
 interface VectorExports {
   add(into: number, other: number, n: number): void;
+  blend(average: number, values: number, n: number, keep: number, take: number): void;
   allFinite(values: number, n: number): number;
   adam(
     ...args: [
@@ -87,6 +88,17 @@ export class VectorMemory {
   /** into += other, both of the same length. */
   add(into: Vector, other: Vector): void {
     this.#kernels.exports.add(address(into), address(other), into.length);
+  }
+
+  /** average = average * keep + values * (1 - keep), with both factors rounded to float32. */
+  blend(average: Vector, values: Vector, keep: number): void {
+    this.#kernels.exports.blend(
+      address(average),
+      address(values),
+      average.length,
+      Math.fround(keep),
+      Math.fround(1 - keep),
+    );
   }
 
   /** Whether no value is NaN or infinite. */

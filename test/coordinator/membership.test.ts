@@ -1,0 +1,46 @@
+import { describe, expect, test } from "vitest";
+import { type Member, objection, readyMembers, withMember, withoutMember } from "../../src/coordinator/membership.ts";
+import { NOTHING_HELD } from "../../src/shared/protocol/holdings.ts";
+import { helloOf, TERMS } from "../support/coordinator-script.ts";
+
+const member = (peer: string, ready = true): Member => ({
+  ...{ peer, session: `c/${peer}`, name: peer, incarnation: peer, host: "here", pid: 1, engine: "wasm", device: "cpu" },
+  ...{ ready, holds: NOTHING_HELD, computed: 0, progressAt: 0, pingedAt: 0 },
+});
+
+test("members are added and removed in new maps, and listed when they are ready", () => {
+  const none = new Map<string, Member>();
+  const two = withMember(withMember(none, member("A")), member("B", false));
+  expect(readyMembers(two).map(({ peer }) => peer)).toEqual(["A"]);
+  expect(readyMembers(withMember(two, member("B"))).map(({ peer }) => peer)).toEqual(["A", "B"]);
+  expect(readyMembers(withoutMember(two, "A"))).toEqual([]);
+  expect([none.size, two.size]).toEqual([0, 2]);
+});
+
+describe("objection", () => {
+  const hello = helloOf("a");
+
+  test("there is none to a worker of the same version, model and data", () => {
+    expect(objection(hello, TERMS)).toBeUndefined();
+  });
+
+  test.each([
+    ["protocol-version", { protocol: 2 }, /version 1, the worker 2: install the same version of lockstep/],
+    ["model", { modelDigest: "1".repeat(64) }, /model has other tensors/],
+    [
+      "data",
+      { dataDigest: "1".repeat(64) },
+      /trains on MNIST \(digest d{12}\), the worker has other data \(digest 1{12}\)/,
+    ],
+  ])("%s", (code, changes, message) => {
+    expect(objection({ ...hello, ...changes }, TERMS)).toEqual({
+      code,
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  test("to another protocol is told before all else", () => {
+    const stranger = { ...hello, protocol: 2, modelDigest: "1".repeat(64), dataDigest: "1".repeat(64) };
+    expect(objection(stranger, TERMS)?.code).toBe("protocol-version");
+  });
+});

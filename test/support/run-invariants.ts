@@ -1,0 +1,146 @@
+import type { Effect, Event, Outcome, Plan } from "../../src/coordinator/machine-types.ts";
+import { SLICE_NAMES, type SliceName } from "../../src/shared/model/contribution.ts";
+import { endShard, firstShard } from "../../src/shared/reduction/tree.ts";
+
+/** What must hold for everything that the coordinator's machine asks for, whatever happens around it. */
+export class RunInvariants {
+  outcome: Outcome | undefined;
+  committed = 0;
+  readonly evaluated: number[] = [];
+  readonly #plan: Plan;
+  /** The versions that a member was sent and still keeps, by session and place. */
+  readonly #held = new Map<string, Map<string, number>>();
+  readonly #sessions = new Map<string, string>();
+  #shardCount = 0;
+  #begun = -1;
+  #accepted: Record<SliceName, Set<number>> = { dense: new Set(), conv: new Set() };
+  #applied = new Set<SliceName>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+  }
+
+  /** Looks at one transition. @throws Error that names what is wrong */
+  check(event: Event, effects: readonly Effect[]): void {
+    const asking = event.type === "message" ? event.peer : undefined;
+    if (event.type === "peer-lost") this.#sessions.delete(event.peer);
+    if (event.type === "message" && (event.message.type === "leaving" || event.message.type === "failed")) {
+      if (event.message.session === this.#sessions.get(event.peer)) this.#sessions.delete(event.peer);
+    }
+    for (const effect of effects) {
+      ensure(
+        this.outcome === undefined || effect.type === "reject" || effect.type === "refuse",
+        `${effect.type} after the end`,
+      );
+      this.#checkEffect(effect, asking);
+    }
+  }
+
+  #checkEffect(effect: Effect, asking: string | undefined): void {
+    if ("session" in effect && effect.type !== "welcome") {
+      ensure(
+        this.#sessions.get(effect.peer) === effect.session,
+        `${effect.type} is sent to ${effect.peer}, which has left`,
+      );
+    }
+    switch (effect.type) {
+      case "welcome":
+        ensure(effect.peer === asking, "a welcome that nobody asked for");
+        if (this.#sessions.get(effect.peer) !== effect.session) this.#held.set(effect.session, new Map());
+        this.#sessions.set(effect.peer, effect.session);
+        break;
+      case "refuse":
+        // Either an answer, or the end of a membership.
+        ensure(
+          effect.peer === asking || this.#sessions.delete(effect.peer),
+          `${effect.peer} is refused out of the blue`,
+        );
+        break;
+      case "send-parameters":
+        this.#checkParameters(effect);
+        break;
+      case "assign":
+        ensure(effect.step === this.#begun, `step ${effect.step} is assigned during step ${this.#begun}`);
+        ensure(effect.shards.length > 0, "an empty assignment");
+        ensure(
+          effect.shards.every((shard) => shard < this.#shardCount),
+          "a shard that does not exist is assigned",
+        );
+        this.#requireHeld(effect.session, effect.step, false);
+        break;
+      case "evaluate":
+        ensure(effect.version === this.committed, "a version that is not current is evaluated");
+        this.#requireHeld(effect.session, effect.version, true);
+        break;
+      case "begin-step":
+        this.#beginStep(effect);
+        break;
+      case "accept":
+        for (const node of effect.nodes) {
+          for (let shard = firstShard(node); shard < endShard(node, this.#shardCount); shard++) {
+            ensure(!this.#accepted[effect.slice].has(shard), `${effect.slice} of shard ${shard} is accepted twice`);
+            this.#accepted[effect.slice].add(shard);
+          }
+        }
+        break;
+      case "apply-slice":
+        ensure(effect.step === this.#begun, "another step's slice is applied");
+        ensure(!this.#applied.has(effect.slice), `${effect.slice} is applied twice`);
+        ensure(
+          this.#accepted[effect.slice].size === this.#shardCount,
+          `${effect.slice} is applied before it is complete`,
+        );
+        this.#applied.add(effect.slice);
+        break;
+      case "commit-step":
+        ensure(effect.step === this.committed, `step ${effect.step} is committed after ${this.committed} steps`);
+        ensure(this.#applied.size === SLICE_NAMES.length, "a step is committed before its slices are applied");
+        this.committed += 1;
+        break;
+      case "epoch-evaluated":
+        ensure(this.committed === (effect.epoch + 1) * this.#plan.stepsPerEpoch, "an epoch is evaluated out of turn");
+        ensure(effect.epoch === this.evaluated.length, "epochs are evaluated out of order");
+        this.evaluated.push(effect.correct);
+        break;
+      case "finish":
+        this.outcome = effect.outcome;
+        this.#sessions.clear();
+        break;
+      default:
+    }
+  }
+
+  #beginStep({ step, shardCount }: Extract<Effect, { type: "begin-step" }>): void {
+    ensure(step === this.committed && step === this.#begun + 1, `step ${step} begins after ${this.committed} steps`);
+    const { stepsPerEpoch, shardsPerStep, shardsInLastStep } = this.#plan;
+    ensure(shardCount === ((step + 1) % stepsPerEpoch === 0 ? shardsInLastStep : shardsPerStep), "wrong shard count");
+    this.#begun = step;
+    this.#shardCount = shardCount;
+    this.#accepted = { dense: new Set(), conv: new Set() };
+    this.#applied = new Set();
+  }
+
+  #checkParameters({ session, version, slice, averaged }: Extract<Effect, { type: "send-parameters" }>): void {
+    const isNext = !averaged && version === this.committed + 1 && this.#applied.has(slice);
+    ensure(version === this.committed || isNext, `version ${version} of ${slice} is sent, which does not exist`);
+    const held = this.#held.get(session);
+    const place = placeOf(slice, version, averaged);
+    ensure(held !== undefined && held.get(place) !== version, `version ${version} of ${slice} is sent twice`);
+    held.set(place, version);
+  }
+
+  #requireHeld(session: string, version: number, averaged: boolean): void {
+    for (const slice of SLICE_NAMES) {
+      const held = this.#held.get(session)?.get(placeOf(slice, version, averaged));
+      ensure(held === version, `${session} is given work on version ${version} without its ${slice} parameters`);
+    }
+  }
+}
+
+/** Where a worker puts a version: it keeps the latest even, the latest odd and the latest averaged one. */
+const placeOf = (slice: SliceName, version: number, averaged: boolean): string =>
+  `${slice} ${averaged ? "averaged" : version % 2}`;
+
+function ensure(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(`invariant: ${what}`);
+}

@@ -1,0 +1,36 @@
+/** Opens every transport, exchanges a message over each, closes them all, and must then end without being told to. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryNetwork } from "../../src/shared/transport/memory.ts";
+import type { CoordinatorTransport, WorkerTransport } from "../../src/shared/transport/transport.ts";
+import { connectZmq, listenZmq } from "../../src/shared/transport/zmq.ts";
+
+async function exchange(coordinator: CoordinatorTransport, worker: WorkerTransport): Promise<void> {
+  await new Promise<void>((resolve) => {
+    coordinator.start({
+      onMessage: (peer) => coordinator.send(peer, [Buffer.from("welcome")]),
+      onUnreachable: () => {},
+    });
+    const timer = setInterval(() => worker.send([Buffer.from("hello")]), 5);
+    worker.start(() => {
+      clearInterval(timer);
+      resolve();
+    });
+  });
+  // Something is still under way when the ends close.
+  for (let i = 0; i < 10; i++) worker.send([new Uint8Array(100_000)]);
+  await Promise.all([coordinator.close(), worker.close()]);
+}
+
+const network = new MemoryNetwork();
+await exchange(network.listen(), network.connect());
+
+const folder = mkdtempSync(join(tmpdir(), "lockstep-exit-"));
+for (const address of ["tcp://127.0.0.1:*", `ipc://${join(folder, "socket")}`]) {
+  const coordinator = await listenZmq(address);
+  await exchange(coordinator, connectZmq(coordinator.address));
+}
+rmSync(folder, { recursive: true, force: true });
+console.log("all closed");

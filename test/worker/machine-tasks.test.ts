@@ -1,0 +1,137 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { WorkerScript } from "../support/worker-script.ts";
+
+let script: WorkerScript;
+beforeEach(() => {
+  script = new WorkerScript();
+  script.transcript();
+});
+
+describe("parameters", () => {
+  beforeEach(() => script.join());
+
+  test("of two versions are held side by side, even and odd", () => {
+    for (const version of [4, 5]) script.parameters(version);
+    script.done(script.assign(4));
+    script.done(script.assign(5));
+    script.transcript();
+    script.parameters(6);
+    script.done(script.assign(5));
+    script.assign(6);
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- parameters 6 dense
+        keep version 6 dense
+      <- parameters 6 conv
+        keep version 6 conv
+      <- assign step 5
+        run step 5
+      computed
+      done: step 5
+      <- assign step 6
+        run step 6"
+    `);
+  });
+
+  test.each([
+    ["without any parameters", 0, []],
+    ["without one slice", 0, [["dense", 0]]],
+    [
+      "with parameters of another version",
+      2,
+      [
+        ["dense", 0],
+        ["conv", 0],
+      ],
+    ],
+    [
+      "with slices of different versions",
+      2,
+      [
+        ["dense", 2],
+        ["conv", 0],
+      ],
+    ],
+  ] as const)("work %s makes the worker join again", (_, step, sent) => {
+    for (const [slice, version] of sent) script.parameters(version, [slice]);
+    script.transcript();
+    script.assign(step);
+    expect(script.transcript()).toBe(
+      [
+        `<- assign step ${step}`,
+        `  say: joining again: work on version ${step} came without its parameters`,
+        `  -> leaving c/1, work on version ${step} came without its parameters`,
+        "  -> hello",
+      ].join("\n"),
+    );
+  });
+
+  test("that come late do not replace newer ones, and late work is not done", () => {
+    script.parameters(2);
+    script.parameters(0);
+    script.transcript();
+    script.parameters(0);
+    script.assign(0);
+    script.assign(2);
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- parameters 0 dense
+      <- parameters 0 conv
+      <- assign step 0
+      <- assign step 2
+        run step 2"
+    `);
+  });
+
+  test("of another session are not kept", () => {
+    script.hears({ type: "parameters", session: "b/1", version: 0, slice: "dense", averaged: false });
+    expect(script.transcript()).toBe("<- parameters 0 dense");
+  });
+});
+
+describe("tasks", () => {
+  beforeEach(() => {
+    script.join();
+    script.parameters(0);
+    script.transcript();
+  });
+
+  test("are run one after another, in order", () => {
+    const [first, second] = [script.assign(0), script.assign(0)];
+    script.done(second);
+    script.done(first);
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- assign step 0
+        run step 0
+      <- assign step 0
+      computed
+      done: step 0
+      computed
+      done: step 0
+        run step 0"
+    `);
+  });
+
+  test("that were cancelled and end later do not start the next one", () => {
+    const old = script.assign(0);
+    script.welcome("c/2");
+    script.play({ type: "prepared" });
+    script.parameters(0);
+    const [next] = [script.assign(0), script.assign(0)];
+    script.transcript();
+    script.play({ type: "task-done", task: old });
+    expect(script.transcript()).toBe("done: step 0");
+    script.play({ type: "task-done", task: next });
+    expect(script.transcript()).toBe("done: step 0\n  run step 0");
+  });
+
+  test("of another session are not run", () => {
+    script.assign(0, "b/1");
+    expect(script.transcript()).toBe("<- assign step 0");
+  });
+
+  test("are counted, and told with each pong", () => {
+    script.play({ type: "computed" });
+    script.play({ type: "computed" });
+    script.hears({ type: "ping", session: script.session });
+    expect(script.transcript()).toContain("-> pong, 2 computed");
+  });
+});

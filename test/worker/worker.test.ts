@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type SliceName, SLICE_NAMES, SLICES } from "../../src/shared/model/contribution.ts";
+import { initialState } from "../../src/shared/model/initialise.ts";
+import { type Decoded, decodeFromWorker, encode } from "../../src/shared/protocol/codec.ts";
+import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protocol/messages.ts";
+import { firstShard } from "../../src/shared/reduction/tree.ts";
+import { MemoryNetwork } from "../../src/shared/transport/memory.ts";
+import type { CoordinatorTransport } from "../../src/shared/transport/transport.ts";
+import type { Engine } from "../../src/worker/engines/engine.ts";
+import { createEngine } from "../../src/worker/engines/select.ts";
+import { Worker, type WorkerEnd } from "../../src/worker/worker.ts";
+import { engineWith } from "../support/engine-with.ts";
+import { syntheticDataset } from "../support/synthetic-dataset.ts";
+
+const dataset = syntheticDataset(140, 10);
+const session = "c/1";
+let network: MemoryNetwork;
+let coordinator: CoordinatorTransport;
+let heard: Decoded<WorkerMessage>[];
+let waiting: (() => void) | undefined;
+let worker: Worker;
+let end: Promise<WorkerEnd>;
+
+async function start(engine: Engine): Promise<void> {
+  worker = new Worker({
+    ...{ transport: network.connect(), address: coordinator.address, engine, dataset, coordinatorTimeoutMs: 1_000 },
+    // Time stands still: nothing here is for the clock to decide.
+    clock: { now: () => 0, every: () => () => {} },
+    say: () => {},
+  });
+  end = worker.run();
+  await next("hello");
+}
+
+beforeEach(() => {
+  [heard, waiting] = [[], undefined];
+  network = new MemoryNetwork();
+  coordinator = network.listen();
+  coordinator.start({
+    onMessage: (_, frames) => {
+      heard.push(decodeFromWorker(frames));
+      waiting?.();
+    },
+    onUnreachable: () => {},
+  });
+});
+
+afterEach(async () => {
+  worker.interrupt("SIGTERM");
+  await end;
+});
+
+/** The first message of this type that has not been taken yet, as soon as it comes. */
+async function next<Type extends WorkerMessage["type"]>(type: Type) {
+  for (;;) {
+    const index = heard.findIndex(({ header }) => header.type === type);
+    if (index >= 0) {
+      const [message] = heard.splice(index, 1);
+      return message as Decoded<Extract<WorkerMessage, { type: Type }>>;
+    }
+    await new Promise<void>((resolve) => (waiting = resolve));
+  }
+}
+
+function tell(message: CoordinatorMessage, ...payload: (Float32Array | Uint32Array)[]): void {
+  coordinator.send("memory-1", encode(message, ...payload));
+}
+
+async function welcome(): Promise<void> {
+  tell({ type: "welcome", session, name: "worker-1", runId: "run", seed: 1, augment: false, shardSize: 1 });
+  await next("ready");
+  const state = initialState(1);
+  for (const slice of SLICE_NAMES) {
+    const { start: first, stateLength } = SLICES[slice];
+    tell({ type: "parameters", session, version: 0, slice, averaged: false }, state.slice(first, first + stateLength));
+  }
+}
+
+function assign(shards: readonly number[]): void {
+  const header: CoordinatorMessage = {
+    ...{ type: "assign", session, step: 0, epoch: 0, shardCount: 140, globalCount: 140 },
+    shards: shards.map((index) => ({ index, count: 1 })),
+  };
+  tell(header, Uint32Array.from(shards));
+}
+
+test("an assignment is answered with both slices", async () => {
+  await start(await createEngine("wasm"));
+  await welcome();
+  assign([0, 1, 2, 3]);
+  for (const slice of ["dense", "conv"] as const) {
+    const { header, payload } = await next("result");
+    expect(header).toEqual({ type: "result", session, step: 0, slice, nodes: [{ level: 2, index: 0 }] });
+    expect(payload).toHaveLength(1);
+  }
+});
+
+test("sums of shards that are scattered too far for one message come in several", async () => {
+  await start(await createEngine("wasm"));
+  await welcome();
+  const scattered = Array.from({ length: 70 }, (_, i) => 2 * i);
+  assign(scattered);
+  const shards: Record<SliceName, number[]> = { dense: [], conv: [] };
+  while (shards.dense.length + shards.conv.length < 2 * scattered.length) {
+    const { header } = await next("result");
+    shards[header.slice].push(...header.nodes.map(firstShard));
+  }
+  expect(shards).toEqual({ dense: scattered, conv: scattered });
+});
+
+test("an engine that fails is told to the coordinator, and ends the worker", async () => {
+  const engine = await createEngine("wasm");
+  let calls = 0;
+  await start(
+    engineWith(engine, (shard, denseFinal) => {
+      calls += 1;
+      // The first call makes ready.
+      if (calls > 1) throw new Error("the device is gone");
+      return engine.gradients(shard, denseFinal);
+    }),
+  );
+  await welcome();
+  assign([0]);
+  expect((await next("failed")).header).toMatchObject({ session, message: "the device is gone" });
+  expect(await end).toEqual({ code: 1, text: "the device is gone" });
+});
+
+test("a message that cannot be understood makes the worker greet again", async () => {
+  await start(await createEngine("wasm"));
+  await welcome();
+  coordinator.send("memory-1", [Buffer.from("nonsense")]);
+  expect((await next("leaving")).header.reason).toContain("malformed message");
+  await next("hello");
+});
