@@ -21,10 +21,11 @@ export interface Plan {
   readonly minWorkers: number;
   /** Longest pause, in ms; Infinity waits for ever. */
   readonly joinTimeoutMs: number;
-  /** A worker that owes work and delivers nothing for this long is given up, in ms... */
+  /**
+   * A worker that owes work and computes nothing for this long is given up, in ms. What a device does once, such as
+   * compiling its kernels, is over before it says that it is ready.
+   */
   readonly stallTimeoutMs: number;
-  /** ...or for this long while nobody has finished a step yet: a device may compile its kernels first. */
-  readonly firstStepTimeoutMs: number;
 }
 
 export interface Training {

@@ -71,7 +71,7 @@ class Transition {
         this.#takeMessage(event.peer, event.message, event.finite);
         break;
       case "malformed":
-        this.#reject("malformed");
+        this.#takeMalformed(event.peer, event.problem);
         break;
       case "peer-lost":
         this.#remove(event.peer, event.reason, true);
@@ -138,6 +138,14 @@ class Transition {
       default:
         message satisfies never;
     }
+  }
+
+  /** No other answer would come from a member for what it owes: it is given up at once, and may greet again. */
+  #takeMalformed(peer: PeerId, problem: string): void {
+    this.#reject("malformed");
+    if (!this.state.members.has(peer)) return;
+    this.effects.push({ type: "refuse", peer, code: "unknown-session", message: problem });
+    this.#remove(peer, problem, true);
   }
 
   #greet(peer: PeerId, hello: Hello): void {
@@ -363,12 +371,11 @@ class Transition {
   #tick(): void {
     const { phase, plan } = this.state;
     if (phase.type === "finished") return;
-    const timeoutMs = phase.type === "training" && phase.step === 0 ? plan.firstStepTimeoutMs : plan.stallTimeoutMs;
     for (const member of this.state.members.values()) {
       const { peer, session } = member;
       const owes = owedBy<string>(phase.board, peer).length > 0;
       const stalledMs = this.#at - member.progressAt;
-      if (owes && stalledMs > timeoutMs) {
+      if (owes && stalledMs > plan.stallTimeoutMs) {
         const code = "unknown-session";
         const message = `no result for ${Math.round(stalledMs / 1000)} s`;
         this.effects.push({ type: "refuse", peer, code, message });

@@ -8,8 +8,6 @@ import type { Plan } from "./machine-types.ts";
 const EVALUATION_CHUNK = 250;
 
 const STALL_TIMEOUT_MS = 30_000;
-/** A GPU may compile its kernels for half an hour before its first answer. */
-const FIRST_STEP_TIMEOUT_MS = 45 * 60_000;
 
 /** One shard's samples. */
 export interface ShardSamples {
@@ -80,7 +78,6 @@ export class RunPlan {
       minWorkers: config.minWorkers,
       joinTimeoutMs: config.joinTimeoutS === 0 ? Infinity : config.joinTimeoutS * 1000,
       stallTimeoutMs: STALL_TIMEOUT_MS,
-      firstStepTimeoutMs: FIRST_STEP_TIMEOUT_MS,
     };
   }
 

@@ -196,7 +196,7 @@ function tick(state: State, at: number): Step {
     return end(state, EXIT_CODES.failed, text);
   }
   const wanted = state.welcome === undefined || silentMs >= SILENCE_MS;
-  const pauseMs = Math.min(GREETING_PAUSE_MS * 2 ** state.greetings, MAX_GREETING_PAUSE_MS);
+  const pauseMs = Math.min(GREETING_PAUSE_MS * 2 ** (state.greetings - 1), MAX_GREETING_PAUSE_MS);
   return wanted && at - state.greetedAt >= pauseMs ? greet(state, at) : [state, []];
 }
 

@@ -38,7 +38,11 @@ describe("answers that must not count", () => {
       () => script.says("A", { ...result(0, [0]), nodes: [{ level: 3, index: 0 }] }),
       "not-owed",
     ],
-    ["that cannot be read", () => script.play({ type: "malformed", peer: "A", problem: "?" }), "malformed"],
+    [
+      "that cannot be read, from nobody",
+      () => script.play({ type: "malformed", peer: "Z", problem: "?" }),
+      "malformed",
+    ],
     [
       "to a question that was not asked",
       () => script.says("A", { type: "evaluated", session: script.session("A"), version: 0, chunk: 0, correct: 1 }),
@@ -49,6 +53,17 @@ describe("answers that must not count", () => {
     act();
     expect(script.transcript()).toMatch(new RegExp(`^.*\n  reject ${reason}(\n  Z <- rejected, unknown-session)?$`));
     expect(script.state).toEqual(before);
+  });
+
+  test("that cannot be read: the member is given up, since no other answer is to come", () => {
+    script.play({ type: "malformed", peer: "A", problem: "malformed message: the message is empty" });
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "A: something malformed
+        reject malformed
+        A <- rejected, unknown-session
+        report worker-1 lost (malformed message: the message is empty), 2 shards reassigned, 1 ready"
+    `);
+    expect(script.state.members.has("A")).toBe(false);
   });
 
   test("of an earlier step, and twice", () => {

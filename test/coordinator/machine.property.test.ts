@@ -18,7 +18,7 @@ const plans: fc.Arbitrary<Plan> = fc
     minWorkers: fc.integer({ min: 1, max: 3 }),
   })
   // Nothing may depend on the stall timeout: it is for workers that hang, and none does here.
-  .map((sizes) => ({ ...PLAN, ...sizes, stallTimeoutMs: Infinity, firstStepTimeoutMs: Infinity }));
+  .map((sizes) => ({ ...PLAN, ...sizes, stallTimeoutMs: Infinity }));
 
 /** Lets chance rule, then calm. @returns the end of the run's transcript, when something is wrong */
 function trouble(plan: Plan, seed: number, workers: number, happenings: number): string | undefined {

@@ -211,25 +211,21 @@ describe("time", () => {
     `);
   });
 
-  test("gives a silent worker up after the stall timeout, which is longer for the first step", () => {
+  test("gives a silent worker up after the stall timeout", () => {
     begin(["A"]);
     script.join("B");
-    script.tick(60_000);
+    script.tick(30_000);
     expect(script.state.members.size).toBe(2);
     script.transcript();
     script.tick(1);
     expect(script.transcript()).toMatchInlineSnapshot(`
-      "tick at 60001 ms
+      "tick at 30001 ms
         A <- rejected, unknown-session
-        report worker-1 lost (no result for 60 s), 4 shards reassigned, 1 ready
+        report worker-1 lost (no result for 30 s), 4 shards reassigned, 1 ready
         B <- parameters 0 dense
         B <- parameters 0 conv
         B <- assign step 0 shards 0,1,2,3"
     `);
-    script.computes("B");
-    script.transcript();
-    script.tick(30_001);
-    expect(script.transcript()).toContain("B <- rejected, unknown-session");
   });
 
   test("does not give up a worker that says it is getting on", () => {

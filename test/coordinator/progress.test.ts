@@ -58,7 +58,7 @@ describe("without a terminal", () => {
       ACCURACY,
       "Trained 9,380 steps in 24.3 s: 24,651 images/s with 2 workers, 1 lost on the way, wasm engine",
       "Weights 0123456789abcdef (SHA-256), checkpoint runs/a/checkpoints/step-009380.safetensors",
-      "Evaluate them with: lockstep eval --checkpoint runs/a/checkpoints/step-009380.safetensors",
+      "Evaluate them with: npx lockstep eval --checkpoint runs/a/checkpoints/step-009380.safetensors",
     ]);
     expect(stderr.text).toBe("");
   });
@@ -127,7 +127,7 @@ describe("without a terminal", () => {
     progress.handle(finished({ interruptedBy: "SIGINT", steps: 5, checkpoint: "my runs/c" }));
     expect(stdout.lines[1]).toBe("Interrupted by SIGINT after 5 steps");
     expect(stdout.text).not.toContain("Accuracy");
-    expect(stdout.lines.at(-1)).toBe("Evaluate them with: lockstep eval --checkpoint 'my runs/c'");
+    expect(stdout.lines.at(-1)).toBe("Evaluate them with: npx lockstep eval --checkpoint 'my runs/c'");
   });
 });
 

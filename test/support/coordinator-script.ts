@@ -21,7 +21,6 @@ export const PLAN: Plan = {
   minWorkers: 1,
   joinTimeoutMs: Infinity,
   stallTimeoutMs: 30_000,
-  firstStepTimeoutMs: 60_000,
 };
 
 export function helloOf(incarnation: string): Hello {

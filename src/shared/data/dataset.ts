@@ -74,13 +74,21 @@ interface Content {
 export async function loadDataset(folder?: string): Promise<Dataset> {
   const root = folder ?? mnistFolder();
   await requireFolder(root);
-  const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
-    readContent(root, DATA_FILES.trainImages),
-    readContent(root, DATA_FILES.trainLabels),
-    readContent(root, DATA_FILES.testImages),
-    readContent(root, DATA_FILES.testLabels),
-  ]);
-  const contents = { trainImages, trainLabels, testImages, testLabels };
+  const reading = {
+    trainImages: readContent(root, DATA_FILES.trainImages),
+    trainLabels: readContent(root, DATA_FILES.trainLabels),
+    testImages: readContent(root, DATA_FILES.testImages),
+    testLabels: readContent(root, DATA_FILES.testLabels),
+  };
+  // Of several bad files the first in order is reported, not the one whose reading happens to fail first.
+  await Promise.allSettled(Object.values(reading));
+  const contents = {
+    trainImages: await reading.trainImages,
+    trainLabels: await reading.trainLabels,
+    testImages: await reading.testImages,
+    testLabels: await reading.testLabels,
+  };
+  const { trainImages, trainLabels, testImages, testLabels } = contents;
   if (folder === undefined) requireOfficial(contents);
   return {
     name: folder === undefined ? "MNIST" : basename(resolve(folder)),

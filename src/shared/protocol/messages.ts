@@ -22,7 +22,8 @@ export const LIMITS = {
   samplesPerBatch: 65_536,
   steps: 2 ** 40,
   text: 2_000,
-  stack: 20_000,
+  /** Any characters of this number fit into a header. */
+  stack: 10_000,
 } as const;
 
 const count = (max: number) => z.int().min(0).max(max);
