@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { Signal } from "./coordinator/machine-types.ts";
+import type { Signal } from "./coordinator/machine/types.ts";
 
 /** A process ended by a signal exits with 128 and the signal's number. */
 export function signalExitCode(signal: Signal): number {

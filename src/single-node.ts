@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Signal } from "./coordinator/machine-types.ts";
+import type { Signal } from "./coordinator/machine/types.ts";
 import { prepareTrainingRun } from "./coordinator/training-run.ts";
 import { LocalWorkers } from "./local-workers.ts";
 import type { TrainConfig } from "./shared/config.ts";

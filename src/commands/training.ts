@@ -1,4 +1,4 @@
-import type { Signal } from "../coordinator/machine-types.ts";
+import type { Signal } from "../coordinator/machine/types.ts";
 import { Progress, type ProgressOptions } from "../coordinator/progress.ts";
 import { prepareTrainingRun } from "../coordinator/training-run.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";

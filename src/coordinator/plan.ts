@@ -2,7 +2,7 @@ import type { TrainingConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { BatchPlan, epochOrder } from "../shared/data/sampler.ts";
 import { modelDigest } from "../shared/model/digest.ts";
-import type { Plan } from "./machine-types.ts";
+import type { Plan } from "./machine/types.ts";
 
 /** Test images in one unit of evaluation. */
 const EVALUATION_CHUNK = 250;

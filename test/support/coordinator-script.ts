@@ -1,5 +1,5 @@
-import { initialState, transition } from "../../src/coordinator/machine.ts";
-import type { Effect, Event, Plan, Signal, State } from "../../src/coordinator/machine-types.ts";
+import { initialState, transition } from "../../src/coordinator/machine/machine.ts";
+import type { Effect, Event, Plan, Signal, State } from "../../src/coordinator/machine/types.ts";
 import type { SliceName } from "../../src/shared/model/contribution.ts";
 import { type Hello, PROTOCOL_VERSION, type WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { coveringNodes } from "./covering-nodes.ts";

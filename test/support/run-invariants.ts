@@ -1,4 +1,4 @@
-import type { Effect, Event, Outcome, Plan } from "../../src/coordinator/machine-types.ts";
+import type { Effect, Event, Outcome, Plan } from "../../src/coordinator/machine/types.ts";
 import { SLICE_NAMES, type SliceName } from "../../src/shared/model/contribution.ts";
 import { endShard, firstShard } from "../../src/shared/reduction/tree.ts";
 

@@ -1,5 +1,5 @@
-import { initialState, transition } from "../../src/coordinator/machine.ts";
-import type { Effect, Event, Plan, State } from "../../src/coordinator/machine-types.ts";
+import { initialState, transition } from "../../src/coordinator/machine/machine.ts";
+import type { Effect, Event, Plan, State } from "../../src/coordinator/machine/types.ts";
 import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { uniformFrom } from "./floats.ts";
 import { RunInvariants } from "./run-invariants.ts";

@@ -1,4 +1,4 @@
-import type { Effect, Event } from "../../src/coordinator/machine-types.ts";
+import type { Effect, Event } from "../../src/coordinator/machine/types.ts";
 import type { TrainingEvent } from "../../src/shared/events.ts";
 import type { TreeNode } from "../../src/shared/reduction/tree.ts";
 

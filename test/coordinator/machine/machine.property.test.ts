@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Plan } from "../../src/coordinator/machine-types.ts";
-import { PLAN } from "../support/coordinator-script.ts";
-import { SimulatedFleet } from "../support/simulated-fleet.ts";
-import { correctOf } from "../support/simulated-worker.ts";
+import type { Plan } from "../../../src/coordinator/machine/types.ts";
+import { PLAN } from "../../support/coordinator-script.ts";
+import { SimulatedFleet } from "../../support/simulated-fleet.ts";
+import { correctOf } from "../../support/simulated-worker.ts";
 
 /** Far more than any repair needs: a connection's end is noticed within a second, a silence by a worker after three. */
 const CALM_SECONDS = 15;

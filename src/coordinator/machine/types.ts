@@ -1,8 +1,8 @@
-import type { TrainingEvent } from "../shared/events.ts";
-import type { SliceName } from "../shared/model/contribution.ts";
-import type { RejectionCode, WorkerMessage } from "../shared/protocol/messages.ts";
-import type { TreeNode } from "../shared/reduction/tree.ts";
-import type { PeerId } from "../shared/transport/transport.ts";
+import type { TrainingEvent } from "../../shared/events.ts";
+import type { SliceName } from "../../shared/model/contribution.ts";
+import type { RejectionCode, WorkerMessage } from "../../shared/protocol/messages.ts";
+import type { TreeNode } from "../../shared/reduction/tree.ts";
+import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Members, Terms } from "./membership.ts";
 import type { Board } from "./work-board.ts";
 

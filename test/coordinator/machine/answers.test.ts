@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Plan } from "../../src/coordinator/machine-types.ts";
-import type { WorkerMessage } from "../../src/shared/protocol/messages.ts";
-import { CoordinatorScript } from "../support/coordinator-script.ts";
+import type { Plan } from "../../../src/coordinator/machine/types.ts";
+import type { WorkerMessage } from "../../../src/shared/protocol/messages.ts";
+import { CoordinatorScript } from "../../support/coordinator-script.ts";
 
 type Result = Extract<WorkerMessage, { type: "result" }>;
 

@@ -1,4 +1,4 @@
-import type { PeerId } from "../shared/transport/transport.ts";
+import type { PeerId } from "../../shared/transport/transport.ts";
 
 /**
  * Who does what: the shards of a step, or the chunks of an evaluation. Pure: every function returns a new board.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Plan } from "../../src/coordinator/machine-types.ts";
-import { CoordinatorScript } from "../support/coordinator-script.ts";
+import type { Plan } from "../../../src/coordinator/machine/types.ts";
+import { CoordinatorScript } from "../../support/coordinator-script.ts";
 
 let script: CoordinatorScript;
 

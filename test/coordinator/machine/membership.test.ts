@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { type Member, objection, readyMembers, withMember, withoutMember } from "../../src/coordinator/membership.ts";
-import { NOTHING_HELD } from "../../src/shared/protocol/holdings.ts";
-import { helloOf, TERMS } from "../support/coordinator-script.ts";
+import {
+  type Member,
+  objection,
+  readyMembers,
+  withMember,
+  withoutMember,
+} from "../../../src/coordinator/machine/membership.ts";
+import { NOTHING_HELD } from "../../../src/shared/protocol/holdings.ts";
+import { helloOf, TERMS } from "../../support/coordinator-script.ts";
 
 const member = (peer: string, ready = true): Member => ({
   ...{ peer, session: `c/${peer}`, name: peer, incarnation: peer, host: "here", pid: 1, engine: "wasm", device: "cpu" },

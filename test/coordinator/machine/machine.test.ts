@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { initialState, transition } from "../../src/coordinator/machine.ts";
-import type { Plan } from "../../src/coordinator/machine-types.ts";
-import { CoordinatorScript, helloOf, PLAN } from "../support/coordinator-script.ts";
+import { initialState, transition } from "../../../src/coordinator/machine/machine.ts";
+import type { Plan } from "../../../src/coordinator/machine/types.ts";
+import { CoordinatorScript, helloOf, PLAN } from "../../support/coordinator-script.ts";
 
 let script: CoordinatorScript;
 

@@ -1,6 +1,6 @@
-import { type Hello, PROTOCOL_VERSION, type RejectionCode } from "../shared/protocol/messages.ts";
-import type { Holdings } from "../shared/protocol/holdings.ts";
-import type { PeerId } from "../shared/transport/transport.ts";
+import { type Hello, PROTOCOL_VERSION, type RejectionCode } from "../../shared/protocol/messages.ts";
+import type { Holdings } from "../../shared/protocol/holdings.ts";
+import type { PeerId } from "../../shared/transport/transport.ts";
 
 /** A worker that was welcomed. Pure data; every change makes a new object. */
 export interface Member {

@@ -12,7 +12,7 @@ import {
   setOwner,
   share,
   unowned,
-} from "../../src/coordinator/work-board.ts";
+} from "../../../src/coordinator/machine/work-board.ts";
 
 type Part = "dense" | "conv";
 const PARTS: readonly Part[] = ["dense", "conv"];

@@ -1,0 +1,108 @@
+import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
+import type { WorkerMessage } from "../../shared/protocol/messages.ts";
+import { endShard, firstShard, isNode, type TreeNode } from "../../shared/reduction/tree.ts";
+import { beginStep, commitStep, finish } from "./course.ts";
+import type { Draft } from "./draft.ts";
+import type { Training } from "./types.ts";
+import type { Member } from "./membership.ts";
+import { deliver, isDelivered, judge, owedPart, owners, setOwner } from "./work-board.ts";
+import { distribute, sendParameters } from "./work-distribution.ts";
+
+/** Which answers count, and what follows from them. Part of the coordinator's machine. */
+
+export function takeResult(
+  draft: Draft,
+  member: Member,
+  message: Extract<WorkerMessage, { type: "result" }>,
+  finite: boolean,
+): void {
+  const { phase } = draft.state;
+  if (phase.type !== "training" || message.step !== phase.step) {
+    draft.reject("stale-step");
+    return;
+  }
+  const shards = shardsUnder(message.nodes, phase.board.items.length);
+  const verdict = shards === undefined ? "not-owed" : judge(phase.board, member.peer, shards, message.slice);
+  if (shards === undefined || verdict !== "owed") {
+    draft.reject(verdict === "owed" ? "not-owed" : verdict);
+    // Sums over others' shards too cannot be used, and no other answer for its own is to come: give those out again.
+    const own = owedPart(phase.board, member.peer, shards ?? [], message.slice);
+    draft.set({ phase: { ...phase, board: setOwner(phase.board, own, undefined) } });
+    return;
+  }
+  if (!finite) {
+    takeNonFinite(draft, phase, member, shards, message.slice);
+    return;
+  }
+  const board = deliver(phase.board, shards, message.slice);
+  draft.set({ phase: { ...phase, board } });
+  draft.setMember({ ...member, progressAt: draft.at });
+  draft.effects.push({ type: "accept", slice: message.slice, nodes: message.nodes });
+  if (!isDelivered(board, message.slice)) return;
+  draft.effects.push({ type: "apply-slice", step: phase.step, slice: message.slice });
+  if (SLICE_NAMES.every((slice) => isDelivered(board, slice))) {
+    commitStep(draft, phase.step);
+    return;
+  }
+  // The next version of this slice travels while the workers are still computing the rest of this one.
+  for (const peer of owners(board)) sendParameters(draft, peer, message.slice, phase.step + 1, false);
+}
+
+/** A first answer that is not finite is computed again, elsewhere if possible: a device may have gone bad. */
+function takeNonFinite(
+  draft: Draft,
+  phase: Training,
+  member: Member,
+  shards: readonly number[],
+  slice: SliceName,
+): void {
+  draft.reject("not-finite");
+  // Both slices of one computation may be bad: that is one bad answer, not two.
+  const earlier = phase.nonFinite.find((bad) => bad.slice === slice && shards.includes(bad.shard));
+  if (earlier !== undefined) {
+    const by = earlier.worker === member.name ? `twice by ${member.name}` : `by ${earlier.worker} and ${member.name}`;
+    const message = `the gradient of step ${phase.step + 1} is not finite (computed ${by}): the training has diverged; try a smaller --lr`;
+    finish(draft, { type: "diverged", message });
+    return;
+  }
+  const message = `${member.name} computed a gradient that is not finite at step ${phase.step + 1}: computing it again`;
+  draft.report({ type: "warning", message });
+  const nonFinite = [...phase.nonFinite, ...shards.map((shard) => ({ shard, slice, worker: member.name }))];
+  draft.set({ phase: { ...phase, board: setOwner(phase.board, shards, undefined), nonFinite } });
+  distribute(draft, member.peer);
+}
+
+export function takeEvaluated(
+  draft: Draft,
+  member: Member,
+  message: Extract<WorkerMessage, { type: "evaluated" }>,
+): void {
+  const { phase } = draft.state;
+  if (phase.type !== "evaluating" || message.version !== phase.version) {
+    draft.reject("stale-step");
+    return;
+  }
+  const verdict = judge(phase.board, member.peer, [message.chunk], "count");
+  if (verdict !== "owed") {
+    draft.reject(verdict);
+    return;
+  }
+  const board = deliver(phase.board, [message.chunk], "count");
+  const correct = phase.correct + message.correct;
+  draft.set({ phase: { ...phase, board, correct } });
+  draft.setMember({ ...member, progressAt: draft.at });
+  if (!isDelivered(board, "count")) return;
+  draft.effects.push({ type: "epoch-evaluated", epoch: phase.epoch, correct });
+  if (phase.epoch + 1 === draft.state.plan.epochs) finish(draft, { type: "done" });
+  else beginStep(draft, phase.version);
+}
+
+/** The shards under these nodes, or undefined when one of them is not a node of the step's tree. */
+function shardsUnder(nodes: readonly TreeNode[], shardCount: number): number[] | undefined {
+  const shards: number[] = [];
+  for (const node of nodes) {
+    if (!isNode(node, shardCount)) return undefined;
+    for (let shard = firstShard(node); shard < endShard(node, shardCount); shard++) shards.push(shard);
+  }
+  return shards;
+}

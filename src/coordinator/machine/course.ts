@@ -1,0 +1,49 @@
+import { SLICE_NAMES } from "../../shared/model/contribution.ts";
+import type { Draft } from "./draft.ts";
+import type { Outcome, Signal } from "./types.ts";
+import { newBoard, owedBy, owners } from "./work-board.ts";
+
+/** The course of a run: steps, evaluations, the end. Part of the coordinator's machine. */
+
+export function beginStep(draft: Draft, step: number): void {
+  const { shardsPerStep, shardsInLastStep, stepsPerEpoch } = draft.state.plan;
+  const shardCount = (step + 1) % stepsPerEpoch === 0 ? shardsInLastStep : shardsPerStep;
+  draft.set({ phase: { type: "training", step, board: newBoard(shardCount, SLICE_NAMES), nonFinite: [] } });
+  draft.effects.push({ type: "begin-step", step, shardCount });
+}
+
+export function commitStep(draft: Draft, step: number): void {
+  draft.effects.push({ type: "commit-step", step });
+  const { plan, interruptedBy } = draft.state;
+  const done = step + 1;
+  if (interruptedBy !== undefined) {
+    finish(draft, { type: "interrupted", signal: interruptedBy });
+  } else if (done % plan.stepsPerEpoch === 0) {
+    const board = newBoard(plan.evaluationChunks, ["count"] as const);
+    const epoch = done / plan.stepsPerEpoch - 1;
+    draft.set({ phase: { type: "evaluating", epoch, version: done, board, correct: 0 } });
+  } else {
+    beginStep(draft, done);
+  }
+}
+
+export function finish(draft: Draft, outcome: Outcome): void {
+  for (const { peer, session } of draft.state.members.values()) {
+    draft.effects.push({ type: "stop", peer, session, reason: outcome.type });
+  }
+  draft.set({ phase: { type: "finished" }, members: new Map(), waiting: undefined });
+  draft.effects.push({ type: "finish", outcome });
+}
+
+export function interrupt(draft: Draft, signal: Signal): void {
+  if (draft.state.interruptedBy === undefined) draft.set({ interruptedBy: signal });
+}
+
+/** A step that is being computed is finished first; where nobody computes, there is nothing to wait for. */
+export function watchInterrupt(draft: Draft): void {
+  const { phase, interruptedBy } = draft.state;
+  if (interruptedBy === undefined || phase.type === "finished") return;
+  const computing =
+    phase.type === "training" && [...owners(phase.board)].some((p) => owedBy(phase.board, p).length > 0);
+  if (!computing) finish(draft, { type: "interrupted", signal: interruptedBy });
+}
