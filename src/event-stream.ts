@@ -1,6 +1,6 @@
 import type { TrainingEvent } from "./shared/events.ts";
 
-/** Events kept for a reader that is slow or has not begun; older ones are dropped. */
+/** Events kept for a reader that is slow or has not begun; beyond that the oldest steps are dropped, nothing else. */
 const MAX_WAITING = 10_000;
 
 /** Hands events from where they happen to whoever reads them with `for await`, once, in order. */
@@ -11,7 +11,10 @@ export class EventStream implements AsyncIterable<TrainingEvent> {
 
   push(event: TrainingEvent): void {
     this.#waiting.push(event);
-    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
+    if (this.#waiting.length > MAX_WAITING) {
+      const oldestStep = this.#waiting.findIndex(({ type }) => type === "step");
+      if (oldestStep >= 0) this.#waiting.splice(oldestStep, 1);
+    }
     this.#wake();
   }
 

@@ -10,6 +10,8 @@ import { invariant } from "./shared/errors.ts";
 
 /** How often one worker is started again before it is given up, and the pause before that, doubled each time. */
 const MAX_RESTARTS = 3;
+/** A worker that lived this long before it died has its restarts back. */
+const LONG_LIFE_MS = 5 * 60_000;
 const RESTART_PAUSE_MS = 250;
 /** How long a worker may take to leave by itself, and then to end when it is told to, before it is killed. */
 const LEAVE_MS = 500;
@@ -21,8 +23,9 @@ export interface LocalWorkersOptions {
   readonly engine: TrainConfig["engine"];
   readonly data: string | undefined;
   readonly onExit: (pid: number, reason: string) => void;
-  /** No worker is left, and none will be started again. */
-  readonly onAllGone: (message: string) => void;
+  /** Fewer than `needed` are left, and none will be started again. */
+  readonly needed: number;
+  readonly onTooFew: (message: string) => void;
   readonly onWarning: (message: string) => void;
 }
 
@@ -43,11 +46,6 @@ export class LocalWorkers {
     for (const slot of this.#slots) this.#start(slot);
   }
 
-  /** Process ids of the workers that are running. */
-  get pids(): number[] {
-    return this.#slots.flatMap(({ child }) => (child?.pid === undefined ? [] : [child.pid]));
-  }
-
   /** Waits until all have left, as they do at the end of a run; those that had not joined yet are ended. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -57,12 +55,15 @@ export class LocalWorkers {
 
   #start(slot: Slot): void {
     const { address, engine, data } = this.#options;
-    // The same file that runs this: cli.js once built, cli.ts under a loader for development, whose flags are kept.
+    // The same file that runs this: cli.js once built, cli.ts under a loader for development. Only the loader's flags are
+    // handed on: others may be another program's, such as `-e` with its code.
     const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
     const cli = fileURLToPath(new URL(`./cli${extension}`, import.meta.url));
     const args = ["worker", "--connect", address, "--engine", engine, "--quiet"];
     if (data !== undefined) args.push("--data", data);
-    const child = spawn(process.execPath, [...process.execArgv, cli, ...args], {
+    const flags = extension === ".ts" ? process.execArgv : [];
+    const startedAt = performance.now();
+    const child = spawn(process.execPath, [...flags, cli, ...args], {
       env: { ...withoutOptions(process.env), [CHILD_MARK]: "1" },
       // The channel closes with this process, however it ends: the worker then ends too.
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -84,6 +85,7 @@ export class LocalWorkers {
       if (child.pid !== undefined) this.#options.onExit(child.pid, reason);
       // Bad usage and refused data would be the same next time.
       const mayRestart = code !== 2 && code !== 4;
+      if (performance.now() - startedAt > LONG_LIFE_MS) slot.restarts = 0;
       void allSaid.then(() => this.#exited(slot, reason, lastWords, mayRestart));
     });
   }
@@ -102,9 +104,11 @@ export class LocalWorkers {
       slot.restarts += 1;
       return;
     }
-    if (this.#slots.some(({ child, timer }) => child !== undefined || timer !== undefined)) return;
+    const left = this.#slots.filter(({ child, timer }) => child !== undefined || timer !== undefined).length;
+    if (left >= this.#options.needed) return;
     const said = lastWords === "" ? "" : ` (${lastWords})`;
-    this.#options.onAllGone(`all ${this.#slots.length} workers have ended; the last one: ${reason}${said}`);
+    const which = left === 0 ? `all ${this.#slots.length} workers` : `${this.#slots.length - left} of the workers`;
+    this.#options.onTooFew(`${which} have ended, again and again; the last one: ${reason}${said}`);
   }
 }
 

@@ -1,10 +1,6 @@
-import { constants } from "node:os";
-import type { Signal } from "./coordinator/machine/types.ts";
+import { SIGNAL_EXIT_CODES } from "./shared/errors.ts";
 
-/** A process ended by a signal exits with 128 and the signal's number. */
-export function signalExitCode(signal: Signal): number {
-  return 128 + constants.signals[signal];
-}
+export type Signal = keyof typeof SIGNAL_EXIT_CODES;
 
 /**
  * Calls `first` at the first SIGINT or SIGTERM; a second one ends the process at once.
@@ -12,16 +8,16 @@ export function signalExitCode(signal: Signal): number {
  */
 export function onSignal(first: (signal: Signal) => void): () => void {
   let received = false;
-  const handle = (signal: NodeJS.Signals): void => {
-    if (signal !== "SIGINT" && signal !== "SIGTERM") return;
-    if (received) process.exit(signalExitCode(signal));
-    received = true;
-    first(signal);
-  };
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
+  const handlers = (["SIGINT", "SIGTERM"] as const).map((signal) => {
+    const handle = (): void => {
+      if (received) process.exit(SIGNAL_EXIT_CODES[signal]);
+      received = true;
+      first(signal);
+    };
+    process.on(signal, handle);
+    return () => process.off(signal, handle);
+  });
   return () => {
-    process.off("SIGINT", handle);
-    process.off("SIGTERM", handle);
+    for (const remove of handlers) remove();
   };
 }

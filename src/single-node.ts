@@ -27,19 +27,20 @@ export async function startSingleNode(
   config: TrainConfig,
   onEvent: (event: TrainingEvent) => void,
 ): Promise<SingleNodeRun> {
+  const dataset = summarise(await loadDataset(config.data));
   const endpoint = privateEndpoint();
   let workers: LocalWorkers | undefined;
   try {
     const transport = await listenZmq(endpoint.address);
-    const dataset = summarise(await loadDataset(config.data));
     const run = await prepareTrainingRun({ config, dataset, transport, version: VERSION, onEvent });
     workers = new LocalWorkers({
       count: workerCount(config),
+      needed: Math.max(1, config.minWorkers),
       address: transport.address,
       engine: config.engine,
       data: config.data,
       onExit: (pid, reason) => run.coordinator.workerExited(pid, reason),
-      onAllGone: (message) => run.coordinator.giveUp(message),
+      onTooFew: (message) => run.coordinator.giveUp(message),
       onWarning: (message) => onEvent({ type: "warning", message }),
     });
     const started = workers;
@@ -60,16 +61,30 @@ export async function startSingleNode(
   }
 }
 
-/** More workers than cores, or than shards in a batch, would only wait. */
-export function workerCount({ workers, batchSize, shardSize }: TrainConfig): number {
+/** More workers than cores, or than shards in a batch, would only wait; but as many as must be ready are started. */
+export function workerCount({ workers, minWorkers, batchSize, shardSize }: TrainConfig): number {
   if (workers !== "auto") return workers;
-  return Math.max(1, Math.min(availableParallelism(), Math.ceil(batchSize / shardSize)));
+  return Math.max(1, minWorkers, Math.min(availableParallelism(), Math.ceil(batchSize / shardSize)));
 }
 
-/** An address that only this user can connect to. */
+/** A path longer than this does not fit into a socket's address (sun_path in unix(7)), with some to spare. */
+const MAX_SOCKET_PATH = 100;
+
+/**
+ * An address that only this user can connect to: a socket in a folder of its own. Where there can be none (Windows, a
+ * temporary folder that is missing or has a long name), a free port of the loopback address.
+ */
 function privateEndpoint(): { readonly address: string; remove(): void } {
-  if (process.platform === "win32") return { address: "tcp://127.0.0.1:*", remove: () => {} };
-  const folder = mkdtempSync(join(tmpdir(), "lockstep-"));
+  const loopback = { address: "tcp://127.0.0.1:*", remove: () => {} };
+  if (process.platform === "win32" || join(tmpdir(), "lockstep-XXXXXX", "coordinator").length > MAX_SOCKET_PATH) {
+    return loopback;
+  }
+  let folder: string;
+  try {
+    folder = mkdtempSync(join(tmpdir(), "lockstep-"));
+  } catch {
+    return loopback;
+  }
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   process.once("exit", remove);
   return {

@@ -1,11 +1,11 @@
-import type { Signal } from "../coordinator/machine/types.ts";
 import { Progress, type ProgressOptions } from "../coordinator/progress.ts";
 import { prepareTrainingRun } from "../coordinator/training-run.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import { loadDataset, summarise } from "../shared/data/dataset.ts";
+import { SIGNAL_EXIT_CODES } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
-import { onSignal, signalExitCode } from "../signals.ts";
+import { onSignal, type Signal } from "../signals.ts";
 import { startSingleNode, workerCount } from "../single-node.ts";
 import { VERSION } from "../version.ts";
 
@@ -52,7 +52,7 @@ async function watch(
     running = await start((event) => progress.handle(event));
     if (early !== undefined) running.interrupt(early);
     const { interruptedBy } = await running.result;
-    return interruptedBy === undefined ? 0 : signalExitCode(interruptedBy);
+    return interruptedBy === undefined ? 0 : SIGNAL_EXIT_CODES[interruptedBy];
   } finally {
     restore();
     progress.close();

@@ -3,7 +3,7 @@ import { systemClock } from "../shared/clock.ts";
 import type { WorkerConfig } from "../shared/config.ts";
 import { loadDataset } from "../shared/data/dataset.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
-import { signalExitCode } from "../signals.ts";
+import { onSignal } from "../signals.ts";
 import { createEngine } from "../worker/engines/select.ts";
 import { Worker } from "../worker/worker.ts";
 
@@ -23,7 +23,7 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
     clock: systemClock,
     coordinatorTimeoutMs: config.coordinatorTimeoutS * 1000,
   });
-  watchSignals(worker, isChild);
+  if (!isChild) onSignal((signal) => worker.interrupt(signal));
   const { code, text } = await worker.run();
   await engine.dispose();
   if (code !== 0 || !config.quiet) process.stderr.write(`lockstep worker: ${text}\n`);
@@ -31,24 +31,11 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
 }
 
 /**
- * Leaves Ctrl-C, which reaches parent and child alike, to the parent, and ends when the parent's channel closes, as it
- * does however the parent ends.
+ * Leaves signals, which often reach parent and child alike, to the parent: it finishes the step under way and then tells
+ * its workers to stop. Ends when the parent's channel closes, as it does however the parent ends.
  */
 function followParent(): void {
-  process.on("SIGINT", () => {});
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
   if (!process.connected) process.exit(1);
   process.once("disconnect", () => process.exit(1));
-}
-
-/** Leaves at the first signal, ends at once at the second. */
-function watchSignals(worker: Worker, isChild: boolean): void {
-  let received = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (isChild && signal === "SIGINT") return;
-      if (received) process.exit(signalExitCode(signal));
-      received = true;
-      worker.interrupt(signal);
-    });
-  }
 }

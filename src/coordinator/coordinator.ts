@@ -4,19 +4,18 @@ import type { Clock } from "../shared/clock.ts";
 import type { TrainingConfig } from "../shared/config.ts";
 import { publicConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
-import { LockstepError, messageOf } from "../shared/errors.ts";
+import { LockstepError } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
-import { type SliceName, SLICES } from "../shared/model/contribution.ts";
 import { initialState as initialModelState } from "../shared/model/initialise.ts";
-import { decodeFromWorker, encode, floatsInto, type Frames } from "../shared/protocol/codec.ts";
-import type { CoordinatorMessage } from "../shared/protocol/messages.ts";
-import { PartialSums } from "../shared/reduction/partial-sums.ts";
+import { decodeFromWorker, type Frames } from "../shared/protocol/codec.ts";
 import type { CoordinatorTransport, PeerId } from "../shared/transport/transport.ts";
-import { type Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
+import { VectorMemory } from "../shared/vector/vector-memory.ts";
 import { initialState, transition } from "./machine/machine.ts";
 import type { Effect, Event, Outcome, Signal, State } from "./machine/types.ts";
 import { ModelState } from "./model-state.ts";
+import { Outbox } from "./outbox.ts";
 import { RunPlan } from "./plan.ts";
+import { StepReduction } from "./step-reduction.ts";
 import { RunStatistics } from "./run-statistics.ts";
 import { learningRate } from "./schedule.ts";
 
@@ -44,14 +43,16 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #plan: RunPlan;
   readonly #model: ModelState;
+  readonly #outbox: Outbox;
   readonly #memory = new VectorMemory();
-  readonly #sums: Record<SliceName, PartialSums>;
+  readonly #reduction = new StepReduction(this.#memory);
   readonly #statistics: RunStatistics;
   readonly #outcome: Promise<Outcome>;
-  #settle: { resolve: (outcome: Outcome) => void; reject: (error: unknown) => void } = unset;
+  #settle!: { resolve: (outcome: Outcome) => void; reject: (error: unknown) => void };
   #state: State;
-  /** The payload of the result at hand, one vector a node, until the machine has judged it. */
-  #staged: Vector[] = [];
+  readonly #untold: TrainingEvent[] = [];
+  #isHandling = false;
+  #hasStarted = false;
   #stepBeganAt = 0;
   #epochMs = 0;
 
@@ -60,10 +61,7 @@ export class Coordinator {
     this.#options = options;
     this.#plan = new RunPlan(config, dataset);
     this.#model = new ModelState(this.#memory, initialModelState(config.seed), config.ema);
-    this.#sums = {
-      dense: new PartialSums(this.#memory, SLICES.dense.contributionLength),
-      conv: new PartialSums(this.#memory, SLICES.conv.contributionLength),
-    };
+    this.#outbox = new Outbox(options, this.#plan, this.#model);
     this.#statistics = new RunStatistics(clock.now());
     this.#state = initialState(this.#plan.forMachine(config, dataset), randomUUID());
     this.#outcome = new Promise((resolve, reject) => {
@@ -86,6 +84,11 @@ export class Coordinator {
     try {
       this.#handle({ type: "start" });
       return await this.#conclude(await this.#outcome);
+    } catch (thrown) {
+      for (const { peer, session } of this.#state.members.values()) {
+        this.#outbox.send(peer, { type: "stop", session, reason: "the coordinator has failed" });
+      }
+      throw thrown;
     } finally {
       stopTicking();
       await transport.close();
@@ -125,27 +128,23 @@ export class Coordinator {
   #receive(peer: PeerId, frames: Frames): void {
     try {
       const { header, payload } = decodeFromWorker(frames);
-      const finite = header.type === "result" ? this.#stage(header.slice, payload) : true;
+      if (header.type === "evaluated" && header.correct > this.#plan.chunk(header.chunk).count) {
+        throw new LockstepError("protocol", `malformed message: ${header.correct} correct answers in a smaller chunk`);
+      }
+      const finite = header.type === "result" ? this.#reduction.stage(header.slice, payload) : true;
       this.#handle({ type: "message", peer, message: header, finite });
-      if (header.type === "result") for (const vector of this.#staged) this.#sums[header.slice].discard(vector);
-      this.#staged = [];
+      this.#reduction.discard();
     } catch (thrown) {
-      if (!(thrown instanceof LockstepError && thrown.code === "protocol")) throw thrown;
-      this.#handle({ type: "malformed", peer, problem: thrown.message });
+      if (thrown instanceof LockstepError && thrown.code === "protocol") {
+        this.#handle({ type: "malformed", peer, problem: thrown.message });
+      } else {
+        this.#settle.reject(thrown);
+      }
     }
   }
 
-  /** Copies a result's payload to where it can be added. Returns whether all of it is finite. */
-  #stage(slice: SliceName, payload: Frames): boolean {
-    this.#staged = payload.map((frame) => {
-      const vector = this.#sums[slice].borrow();
-      floatsInto(vector.values, frame);
-      return vector;
-    });
-    return this.#staged.every((vector) => this.#memory.allFinite(vector));
-  }
-
   #handle(event: TimedEvent): void {
+    this.#isHandling = true;
     try {
       const [state, effects] = transition(this.#state, { ...event, at: this.#options.clock.now() } as Event);
       this.#state = state;
@@ -153,48 +152,46 @@ export class Coordinator {
     } catch (thrown) {
       this.#settle.reject(thrown);
     }
+    this.#isHandling = false;
+    this.#tell();
   }
 
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case "welcome":
-        this.#welcome(effect);
+        this.#outbox.welcome(effect);
         break;
       case "refuse":
-        this.#send(effect.peer, { type: "rejected", code: effect.code, message: effect.message });
+        this.#outbox.send(effect.peer, { type: "rejected", code: effect.code, message: effect.message });
         break;
       case "ping":
-        this.#send(effect.peer, { type: "ping", session: effect.session });
+        this.#outbox.send(effect.peer, { type: "ping", session: effect.session });
         break;
       case "stop":
-        this.#send(effect.peer, { type: "stop", session: effect.session, reason: effect.reason });
+        this.#outbox.send(effect.peer, { type: "stop", session: effect.session, reason: effect.reason });
         break;
       case "begin-step":
-        this.#sums.dense.reset(effect.shardCount);
-        this.#sums.conv.reset(effect.shardCount);
+        this.#reduction.begin(effect.shardCount);
         this.#stepBeganAt = 0;
         break;
       case "send-parameters":
-        this.#sendParameters(effect);
+        this.#outbox.parameters(effect);
         break;
       case "assign":
-        this.#assign(effect);
+        this.#beginWork();
+        this.#outbox.assign(effect);
         break;
       case "evaluate":
-        this.#evaluate(effect);
+        this.#outbox.evaluate(effect);
         break;
       case "accept":
-        for (const [i, vector] of this.#staged.entries()) {
-          const node = effect.nodes[i];
-          if (node !== undefined) this.#sums[effect.slice].add(node, vector);
-        }
-        this.#staged = [];
+        this.#reduction.accept(effect.nodes);
         break;
       case "reject":
         this.#emit({ type: "rejected", reason: effect.reason });
         break;
       case "apply-slice":
-        this.#model.applySlice(effect.slice, this.#sums[effect.slice].total(), this.#learningRate(effect.step));
+        this.#model.applySlice(effect.slice, this.#reduction.total(effect.slice), this.#learningRate(effect.step));
         break;
       case "commit-step":
         this.#commitStep(effect.step);
@@ -203,7 +200,7 @@ export class Coordinator {
         this.#epochEvaluated(effect.epoch, effect.correct);
         break;
       case "report":
-        this.#report(effect.event);
+        this.#emit(effect.event);
         break;
       case "finish":
         this.#settle.resolve(effect.outcome);
@@ -213,47 +210,8 @@ export class Coordinator {
     }
   }
 
-  #welcome({ peer, session, name }: Extract<Effect, { type: "welcome" }>): void {
-    const { seed, augment, shardSize, batchSize } = this.#options.config;
-    const runId = this.#options.runDir;
-    const largestShard = Math.min(shardSize, batchSize, this.#plan.trainSamples);
-    this.#send(peer, { type: "welcome", session, name, runId, seed, augment, shardSize: largestShard });
-  }
-
-  #sendParameters({ peer, session, version, slice, averaged }: Extract<Effect, { type: "send-parameters" }>): void {
-    const values = averaged ? this.#model.averageSnapshot(slice) : this.#model.snapshot(version, slice);
-    this.#send(peer, { type: "parameters", session, version, slice, averaged }, values);
-  }
-
-  #assign({ peer, session, step, shards }: Extract<Effect, { type: "assign" }>): void {
-    if (this.#stepBeganAt === 0) this.#stepBeganAt = this.#options.clock.now();
-    const parts = shards.map((index) => this.#plan.shard(step, index));
-    const samples = new Uint32Array(parts.reduce((sum, part) => sum + part.samples.length, 0));
-    let start = 0;
-    for (const part of parts) {
-      samples.set(part.samples, start);
-      start += part.samples.length;
-    }
-    const header: CoordinatorMessage = {
-      type: "assign",
-      session,
-      step,
-      epoch: this.#plan.epochOf(step),
-      shardCount: this.#plan.shardCountOf(step),
-      globalCount: this.#plan.batchSizeOf(step),
-      shards: parts.map((part) => ({ index: part.index, count: part.samples.length })),
-    };
-    this.#send(peer, header, samples);
-  }
-
-  #evaluate({ peer, session, version, chunks }: Extract<Effect, { type: "evaluate" }>): void {
-    for (const chunk of chunks) {
-      this.#send(peer, { type: "evaluate", session, version, chunk, ...this.#plan.chunk(chunk) });
-    }
-  }
-
   #commitStep(step: number): void {
-    const { lossSum } = this.#model.commit();
+    const { lossSum, correct } = this.#model.commit();
     const samples = this.#plan.batchSizeOf(step);
     const stepMs = this.#options.clock.now() - this.#stepBeganAt;
     this.#epochMs += stepMs;
@@ -265,6 +223,7 @@ export class Coordinator {
       loss: lossSum / samples,
       learningRate: this.#learningRate(step),
       samples,
+      correct,
       stepMs,
       workers: this.#readyWorkers(),
     });
@@ -278,6 +237,7 @@ export class Coordinator {
       type: "epoch",
       epoch: epoch + 1,
       trainLoss: this.#statistics.trainLoss ?? 0,
+      trainAccuracy: this.#statistics.trainAccuracy ?? 0,
       testAccuracy: correct / testSamples,
       testErrors: testSamples - correct,
       testSamples,
@@ -285,12 +245,11 @@ export class Coordinator {
     });
   }
 
-  #report(event: TrainingEvent): void {
-    this.#emit(event);
-    if (event.type === "worker-joined" && event.workers === 1 && this.#model.step === 0) this.#emitStarted();
-  }
-
-  #emitStarted(): void {
+  /** Called before each assignment of a step. */
+  #beginWork(): void {
+    if (this.#stepBeganAt === 0) this.#stepBeganAt = this.#options.clock.now();
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
     const { epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples } = this.#plan;
     const workers = this.#readyWorkers();
     this.#emit({ type: "started", epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples, workers });
@@ -351,17 +310,12 @@ export class Coordinator {
 
   #emit(event: TrainingEvent): void {
     this.#statistics.record(event, this.#options.clock.now());
-    this.#options.onEvent(event);
+    this.#untold.push(event);
+    if (!this.#isHandling) this.#tell();
   }
 
-  #send(peer: PeerId, message: CoordinatorMessage, ...payload: readonly (Float32Array | Uint32Array)[]): void {
-    this.#options.transport.send(peer, encode(message, ...payload));
+  /** Workers are told first; whoever watches can wait until all effects are carried out. */
+  #tell(): void {
+    for (const event of this.#untold.splice(0)) this.#options.onEvent(event);
   }
 }
-
-const unset = {
-  resolve: () => {},
-  reject: (error: unknown) => {
-    throw new Error(`the coordinator failed before it began: ${messageOf(error)}`);
-  },
-};

@@ -35,6 +35,7 @@ export class Metrics {
   // Gauges that are undefined have no sample yet: a loss of 0 before the first step would be a lie.
   #loss: number | undefined;
   #testAccuracy: number | undefined;
+  #trainAccuracy: number | undefined;
   #learningRate: number | undefined;
   #epoch = 0;
   #workers = 0;
@@ -55,6 +56,9 @@ export class Metrics {
       registers: [this.#registry],
     });
     this.#gauge("lockstep_loss", "Mean loss of the last step's global batch, in nats.", () => this.#loss);
+    this.#gauge("lockstep_train_accuracy_ratio", "Accuracy on the last epoch's training samples, from 0 to 1.", () => {
+      return this.#trainAccuracy;
+    });
     this.#gauge("lockstep_test_accuracy_ratio", "Accuracy on the test set after the last epoch, from 0 to 1.", () => {
       return this.#testAccuracy;
     });
@@ -99,6 +103,7 @@ export class Metrics {
         return;
       case "epoch":
         this.#testAccuracy = event.testAccuracy;
+        this.#trainAccuracy = event.trainAccuracy;
         this.#throughput.skip(this.#now());
         return;
       case "worker-joined":

@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { publicConfig, type CoordinatorConfig, type TrainConfig } from "../shared/config.ts";
-import { LockstepError, messageOf } from "../shared/errors.ts";
+import { LockstepError, messageOf, systemCode } from "../shared/errors.ts";
 import type { TrainingEvent } from "../shared/events.ts";
 
 const CONFIG = "config.json";
@@ -40,7 +40,9 @@ export function createRunDirectory(options: RunDirectoryOptions): RunDirectory {
     writeFileSync(join(path, CONFIG), `${JSON.stringify(publicConfig(config), undefined, 2)}\n`, { flag: "wx" });
     makeFolder(join(path, CHECKPOINTS));
   } catch (error) {
-    throw isCode(error, "EEXIST") && existsSync(join(path, CONFIG)) ? holdsRun(path, CONFIG) : unwritable(path, error);
+    throw systemCode(error) === "EEXIST" && existsSync(join(path, CONFIG))
+      ? holdsRun(path, CONFIG)
+      : unwritable(path, error);
   }
   return new RunDirectory(path, options);
 }
@@ -113,7 +115,7 @@ function defaultPath(now: Date, seed: number): string {
       mkdirSync(path);
       return path;
     } catch (error) {
-      if (!isCode(error, "EEXIST") || !existsSync(path)) throw unwritable(path, error);
+      if (systemCode(error) !== "EEXIST" || !existsSync(path)) throw unwritable(path, error);
     }
   }
   throw new LockstepError(
@@ -130,7 +132,7 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(absolute);
   } catch (error) {
-    if (!isCode(error, "EEXIST")) throw error;
+    if (systemCode(error) !== "EEXIST") throw error;
   }
 }
 
@@ -141,8 +143,4 @@ function holdsRun(path: string, file: string): LockstepError {
 function unwritable(path: string, error: unknown): LockstepError {
   const message = `cannot make the run folder ${path}: ${messageOf(error)}; choose another with --run-dir`;
   return new LockstepError("usage", message, { cause: error });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

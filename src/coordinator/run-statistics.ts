@@ -10,6 +10,7 @@ export class RunStatistics {
   #samples = 0;
   #epochLossSum = 0;
   #epochSamples = 0;
+  #epochCorrect = 0;
   #testAccuracy: number | null = null;
   #testErrors: number | null = null;
   #workers = 0;
@@ -33,6 +34,11 @@ export class RunStatistics {
     return this.#epochSamples === 0 ? null : this.#epochLossSum / this.#epochSamples;
   }
 
+  /** Share of the same samples that were classified correctly. */
+  get trainAccuracy(): number | null {
+    return this.#epochSamples === 0 ? null : this.#epochCorrect / this.#epochSamples;
+  }
+
   /** @param at in ms, by the same clock */
   record(event: TrainingEvent, at: number): void {
     switch (event.type) {
@@ -40,6 +46,7 @@ export class RunStatistics {
         if (event.stepInEpoch === 1) {
           this.#epochLossSum = 0;
           this.#epochSamples = 0;
+          this.#epochCorrect = 0;
         }
         this.#firstStepAt ??= at - event.stepMs;
         this.#lastAt = at;
@@ -47,6 +54,7 @@ export class RunStatistics {
         this.#samples += event.samples;
         this.#epochLossSum += event.loss * event.samples;
         this.#epochSamples += event.samples;
+        this.#epochCorrect += event.correct;
         break;
       case "epoch":
         this.#lastAt = at;

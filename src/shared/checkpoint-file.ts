@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
-import { LockstepError, messageOf } from "./errors.ts";
+import { LockstepError, messageOf, systemCode } from "./errors.ts";
 
 /** Far more than a checkpoint takes (0.75 MB): a larger file is something else and is not even read. */
 const MAX_FILE_BYTES = 64 * 2 ** 20;
@@ -52,7 +52,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
     return await readFile(path);
   } catch (error) {
     if (error instanceof LockstepError) throw error;
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+    if (systemCode(error) === "ENOENT") {
       throw refuse(`the checkpoint ${path} does not exist; check the name, checkpoints end in .safetensors`);
     }
     throw refuse(`cannot read the checkpoint ${path}: ${messageOf(error)}`, error);

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { COMMAND_SCHEMAS, type CommandConfig, type CommandName } from "./config.ts";
 import { environmentName, flagName, resolveConfig, type ConfigLayer } from "./config-resolve.ts";
-import { LockstepError, messageOf } from "./errors.ts";
+import { LockstepError, messageOf, systemCode } from "./errors.ts";
 import { suggest } from "./suggest.ts";
 
 /**
@@ -64,7 +64,7 @@ function unknownKey(key: string, keys: readonly string[]): string {
 }
 
 function readProblem(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = systemCode(error);
   if (code === "ENOENT") return "does not exist";
   if (code === "EISDIR") return "is a folder; allowed: a JSON file";
   return `cannot be read: ${messageOf(error)}`;

@@ -35,6 +35,14 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** The code of a system error, such as "ENOENT"; empty for anything else. */
+export function systemCode(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
+}
+
+/** Exit codes of a process that a signal ended: 128 and the signal's number. */
+export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
 /** Throws when something that cannot happen has happened: a bug in lockstep, never the user's doing. */
 export function invariant(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`broken invariant: ${what}`);

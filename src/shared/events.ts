@@ -48,6 +48,8 @@ export type TrainingEvent =
       readonly learningRate: number;
       /** Samples in this global batch. */
       readonly samples: number;
+      /** Those of them that were classified correctly, before the step. */
+      readonly correct: number;
       /** From the step's first assignment to its weights. */
       readonly stepMs: number;
       readonly workers: number;
@@ -58,6 +60,8 @@ export type TrainingEvent =
       readonly epoch: number;
       /** Mean over the epoch's samples, in nats. */
       readonly trainLoss: number;
+      /** Mean over the epoch's samples, each as it was classified when its turn came, 0 to 1. */
+      readonly trainAccuracy: number;
       readonly testAccuracy: number;
       readonly testErrors: number;
       readonly testSamples: number;

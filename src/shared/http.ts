@@ -1,7 +1,7 @@
 /** The small HTTP server that monitoring talks to: /metrics, /healthz and /status. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { LockstepError, messageOf } from "./errors.ts";
+import { LockstepError, messageOf, systemCode } from "./errors.ts";
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
@@ -49,15 +49,17 @@ export class MonitoringServer {
    * Starts listening; returns the port, which a `port` of 0 leaves to the system.
    *
    * @param fallbackToFreePort take a free port when `port` is in use
-   * @throws LockstepError `usage` that names `--metrics-port` or `--metrics-host`
+   * @throws LockstepError that names `--metrics-port` or `--metrics-host`
    */
   async listen(host: string, port: number, { fallbackToFreePort = false } = {}): Promise<number> {
     try {
       return await this.#listenOnce(host, port);
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      const code = systemCode(error);
       if (code === "EADDRINUSE" && fallbackToFreePort) return this.listen(host, 0);
-      throw new LockstepError("usage", listenProblem(code, host, port, error), { cause: error });
+      throw new LockstepError(code === "EADDRINUSE" ? "failed" : "usage", listenProblem(code, host, port, error), {
+        cause: error,
+      });
     }
   }
 

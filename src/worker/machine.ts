@@ -1,4 +1,4 @@
-import { EXIT_CODES } from "../shared/errors.ts";
+import { EXIT_CODES, SIGNAL_EXIT_CODES } from "../shared/errors.ts";
 import { type SliceName, SLICE_NAMES } from "../shared/model/contribution.ts";
 import { heldAt, type Holdings, holding, NOTHING_HELD } from "../shared/protocol/holdings.ts";
 import type { Assign, CoordinatorMessage, Evaluate, Welcome, WorkerMessage } from "../shared/protocol/messages.ts";
@@ -219,7 +219,7 @@ function leave(state: State, signal: "SIGINT" | "SIGTERM"): Step {
   if (state.welcome !== undefined) {
     effects.push({ type: "send", message: { type: "leaving", session: state.welcome.session, reason } });
   }
-  const [ended, last] = end(state, signal === "SIGINT" ? 130 : 143, `leaving: ${reason}`);
+  const [ended, last] = end(state, SIGNAL_EXIT_CODES[signal], `leaving: ${reason}`);
   return [ended, [...effects, ...last]];
 }
 

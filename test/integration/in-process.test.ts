@@ -34,6 +34,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Batches of 100 in shards of 32 end in a short shard; 1,230 images end in a short batch. */
 const RAGGED = { epochs: 1, batchSize: 100, shardSize: 32, limitTrain: 1_230 };
+/** Distorted images and a moving learning rate: what depends on the epoch and the step. */
+const DISTORTED = { ...RAGGED, epochs: 2, augment: true, schedule: "one-cycle", lr: 0.004 } as const;
 const EVEN = { epochs: 1, batchSize: 256, shardSize: 32, limitTrain: 2_000 };
 
 type Options = Partial<Omit<FleetOptions, "dataset" | "coordinator" | "connect">>;
@@ -70,6 +72,7 @@ function essence({ result, events }: FleetRun) {
 describe.each([
   ["ragged batches", RAGGED, 13],
   ["even batches", EVEN, 8],
+  ["distorted images and one-cycle", DISTORTED, 26],
 ])("%s", (_, config, steps) => {
   let alone: ReturnType<typeof essence>;
   beforeAll(async () => {
@@ -77,7 +80,7 @@ describe.each([
   });
 
   test("one worker trains to the end, and learns something", () => {
-    expect(alone).toMatchObject({ steps, samples: config.limitTrain });
+    expect(alone).toMatchObject({ steps, samples: config.epochs * config.limitTrain });
     expect(alone.losses.at(-1)).toBeLessThan(alone.losses[0]! * 0.9);
     expect(alone.testErrors).toBeLessThan(TEST_IMAGES * 0.8);
   });

@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 // The package's own exports, as a program that depends on it sees them: the built files and their types.
 import { LockstepError, train, type TrainingEvent } from "lockstep";
@@ -59,6 +61,25 @@ test("can be interrupted, whether or not somebody reads the events", async () =>
   expect(interruptedBy).toBe("SIGINT");
   expect(steps).toBeGreaterThanOrEqual(5);
   expect(testAccuracy).toBeNull();
+});
+
+test("works in a program given with -e, whose code must not run again in the workers", async () => {
+  const code = `
+    import { train } from "lockstep";
+    console.log("this program runs");
+    const run = await train(${JSON.stringify({ ...SMALL, workers: 2, runDir: join(folder, "run") })});
+    console.log("workers", (await run.result).workers);
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", code]);
+  expect(stdout).toBe("this program runs\nworkers 2\n");
+});
+
+test("leaves nothing open when it cannot start", async () => {
+  const openFiles = (): number => readdirSync("/proc/self/fd").length;
+  await expect(train({ data: join(folder, "nothing") })).rejects.toThrow("does not exist");
+  const before = openFiles();
+  for (let i = 0; i < 5; i++) await expect(train({ data: join(folder, "nothing") })).rejects.toThrow("does not exist");
+  expect(openFiles()).toBeLessThanOrEqual(before);
 });
 
 test("refuses options and data with errors that carry a code", async () => {

@@ -102,6 +102,22 @@ describe("lockstep train", () => {
     for (const pid of workers) await gone(pid);
   });
 
+  it("does without a folder for its socket", async () => {
+    const ended = await cli.run(["train", ...SMALL, "--workers", "1", "--quiet"], { TMPDIR: "/nowhere" });
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("finishes the step and saves it when a signal reaches its workers too", async () => {
+    const run = cli.start(["train", "--epochs", "50", "--workers", "2", "--metrics-port", "0", "--log-every", "10"]);
+    await run.sees(/Step \[10\/938\]/);
+    for (const pid of await childrenOf(run.pid)) process.kill(pid, "SIGTERM");
+    run.kill("SIGTERM");
+    const ended = await run.ended();
+    expect(ended.stderr).toBe("");
+    expect(ended.stdout).toMatch(/Interrupted by SIGTERM after \d+ steps[^]*checkpoint runs/);
+    expect(ended.code).toBe(143);
+  });
+
   it("exits with 3 when no worker can be kept alive, and says why", async () => {
     const run = cli.start(["train", "--epochs", "50", "--workers", "1", "--metrics-port", "0", "--log-every", "10"]);
     const ended = run.ended();
@@ -110,7 +126,7 @@ describe("lockstep train", () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const { code, stderr } = await ended;
-    expect(stderr).toMatch(/all 1 workers have ended; the last one: its process was ended by SIGKILL/);
+    expect(stderr).toMatch(/all 1 workers have ended, again and again; the last one: its process was ended by SIGKILL/);
     expect(code).toBe(3);
   });
 });

@@ -56,7 +56,7 @@ test("a source that fails is a 500, and the server lives on", async () => {
 test("a port in use is an error that names the option, or falls back to a free one", async () => {
   const port = await create().listen("127.0.0.1", 0);
   await expect(create().listen("127.0.0.1", port)).rejects.toMatchObject({
-    code: "usage",
+    code: "failed",
     message: `--metrics-port ${port} is in use on 127.0.0.1; choose another, or 0 for a free one`,
   });
   const other = await create().listen("127.0.0.1", port, { fallbackToFreePort: true });

@@ -10,6 +10,8 @@ const PING_INTERVAL_MS = 1_000;
 /** A connection's end is noticed by sending: probe sooner where the step waits for somebody. */
 const PING_INTERVAL_OWING_MS = 250;
 const WAITING_REPORT_MS = 10_000;
+/** From half a minute to a bit over an hour. */
+const MAX_STALL_DOUBLINGS = 7;
 
 export function tick(draft: Draft): void {
   const { phase, plan } = draft.state;
@@ -18,7 +20,9 @@ export function tick(draft: Draft): void {
     const { peer, session } = member;
     const owes = owedBy<string>(phase.board, peer).length > 0;
     const stalledMs = draft.at - member.progressAt;
-    if (owes && stalledMs > plan.stallTimeoutMs) {
+    if (owes && stalledMs > plan.stallTimeoutMs * 2 ** draft.state.stalls) {
+      // Should the work itself take this long, the next to try it is given twice the time.
+      draft.set({ stalls: Math.min(draft.state.stalls + 1, MAX_STALL_DOUBLINGS) });
       const code = "unknown-session";
       const message = `no result for ${Math.round(stalledMs / 1000)} s`;
       draft.effects.push({ type: "refuse", peer, code, message });

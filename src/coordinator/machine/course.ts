@@ -14,6 +14,7 @@ export function beginStep(draft: Draft, step: number): void {
 
 export function commitStep(draft: Draft, step: number): void {
   draft.effects.push({ type: "commit-step", step });
+  draft.set({ stalls: 0 });
   const { plan, interruptedBy } = draft.state;
   const done = step + 1;
   if (interruptedBy !== undefined) {

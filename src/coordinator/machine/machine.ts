@@ -26,6 +26,7 @@ export function initialState(plan: Plan, incarnation: string): State {
     interruptedBy: undefined,
     waiting: undefined,
     engines: [],
+    stalls: 0,
   };
 }
 

@@ -22,7 +22,8 @@ export interface Plan {
   /** Longest pause, in ms; Infinity waits for ever. */
   readonly joinTimeoutMs: number;
   /**
-   * A worker that owes work and computes nothing for this long is given up, in ms. What a device does once, such as
+   * A worker that owes work and computes nothing for this long is given up, in ms; each time, until the next step is
+   * done, the time doubles. What a device does once, such as
    * compiling its kernels, is over before it says that it is ready.
    */
   readonly stallTimeoutMs: number;
@@ -62,6 +63,8 @@ export interface State {
   /** Since when there is work that cannot be given out, and when that was last reported, in ms. */
   readonly waiting: { readonly since: number; readonly reportedAt: number } | undefined;
   readonly engines: readonly string[];
+  /** Workers given up for computing nothing since the last step was committed. */
+  readonly stalls: number;
 }
 
 export type Signal = "SIGINT" | "SIGTERM";

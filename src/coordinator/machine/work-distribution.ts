@@ -8,7 +8,16 @@ import { owedBy, setOwner, share, unowned } from "./work-board.ts";
 
 /** Who is given which work. Part of the coordinator's machine. */
 
-/** Gives all unowned work to the ready workers: to idle ones if there are any, and not to `avoid` if possible. */
+/**
+ * Chunks of an evaluation that a worker is given at a time, each a message of its own: a large test set must not flood
+ * its queue, and a slow worker must not hold up the others' evaluation.
+ */
+const CHUNKS_AT_A_TIME = 16;
+
+/**
+ * Gives unowned work to the ready workers: to idle ones if there are any, and not to `avoid` if possible. All shards of a
+ * step are given out at once; of an evaluation a worker gets the next few chunks whenever it has done its last.
+ */
 export function distribute(draft: Draft, avoid?: PeerId): void {
   const { phase, plan, members } = draft.state;
   if (phase.type === "finished") return;
@@ -20,10 +29,13 @@ export function distribute(draft: Draft, avoid?: PeerId): void {
   const others = ready.filter(({ peer }) => peer !== avoid);
   const candidates = others.length > 0 ? others : ready;
   const idle = candidates.filter(({ peer }) => owedBy(phase.board, peer).length === 0);
-  const takers = idle.length > 0 ? idle : candidates;
+  const isEvaluation = phase.type === "evaluating";
+  const takers = idle.length > 0 || isEvaluation ? idle : candidates;
+  if (takers.length === 0) return;
   for (const [i, items] of share<string>(phase.board, work, takers.length).entries()) {
     const taker = takers[i % takers.length];
-    if (taker !== undefined && items.length > 0) give(draft, taker.peer, items);
+    if (taker === undefined || items.length === 0) continue;
+    give(draft, taker.peer, isEvaluation ? items.slice(0, CHUNKS_AT_A_TIME) : items);
   }
 }
 
@@ -32,13 +44,13 @@ function give(draft: Draft, peer: PeerId, items: readonly number[]): void {
   const member = members.get(peer);
   if (member === undefined || phase.type === "finished") return;
   const { session } = member;
-  const averaged = phase.type === "evaluating";
-  const version = averaged ? phase.version : phase.step;
-  for (const slice of SLICE_NAMES) sendParameters(draft, peer, slice, version, averaged);
+  const isEvaluation = phase.type === "evaluating";
+  const version = isEvaluation ? phase.version : phase.step;
+  for (const slice of SLICE_NAMES) sendParameters(draft, peer, slice, version, isEvaluation);
   draft.set({ phase: withOwner(phase, items, peer) });
   const current = draft.state.members.get(peer);
   if (current !== undefined) draft.setMember({ ...current, progressAt: draft.at });
-  if (averaged) draft.effects.push({ type: "evaluate", peer, session, version, chunks: items });
+  if (isEvaluation) draft.effects.push({ type: "evaluate", peer, session, version, chunks: items });
   else draft.effects.push({ type: "assign", peer, session, step: version, shards: items });
 }
 

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { LockstepError, messageOf } from "../errors.ts";
+import { LockstepError, messageOf, systemCode } from "../errors.ts";
 import { STORED_SIZE, parseImages, parseLabels } from "./idx.ts";
 import type { Split } from "./split.ts";
 
@@ -112,7 +112,7 @@ async function requireFolder(folder: string): Promise<void> {
   try {
     isFolder = (await stat(folder)).isDirectory();
   } catch (error) {
-    if (isCode(error, "ENOENT")) {
+    if (systemCode(error) === "ENOENT") {
       throw refuse(`the data folder ${folder} does not exist; name one that holds ${DATA_FILES.trainImages} and so on`);
     }
     throw refuse(`cannot read the data folder ${folder}: ${messageOf(error)}`, error);
@@ -131,8 +131,8 @@ async function readContent(folder: string, officialName: string): Promise<Conten
     try {
       bytes = await readFile(path);
     } catch (error) {
-      if (isCode(error, "ENOENT")) continue;
-      if (!isCode(error, "EISDIR")) throw refuse(`cannot read ${path}: ${messageOf(error)}`, error);
+      if (systemCode(error) === "ENOENT") continue;
+      if (systemCode(error) !== "EISDIR") throw refuse(`cannot read ${path}: ${messageOf(error)}`, error);
       // Some archives unpack to a folder named like the file, with the file itself beside it under its other name.
       directory ??= path;
       continue;
@@ -154,7 +154,7 @@ async function decompress(bytes: Uint8Array, path: string): Promise<Uint8Array> 
   try {
     return await promisify(gunzip)(bytes, { maxOutputLength: MAX_FILE_BYTES });
   } catch (error) {
-    if (isCode(error, "ERR_BUFFER_TOO_LARGE")) {
+    if (systemCode(error) === "ERR_BUFFER_TOO_LARGE") {
       throw refuse(`${path} decompresses to more than ${MAX_FILE_BYTES / 2 ** 30} GiB; is it the right file?`, error);
     }
     throw refuse(`${path} is damaged: gzip says "${messageOf(error)}"; download it again`, error);
@@ -191,10 +191,6 @@ function digestOf(contents: Readonly<Record<DataFile, Content>>): string {
   const hash = createHash("sha256");
   for (const file of Object.keys(DATA_FILES) as DataFile[]) hash.update(contents[file].sha256);
   return hash.digest("hex");
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 function refuse(message: string, cause?: unknown): LockstepError {

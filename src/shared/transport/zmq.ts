@@ -1,5 +1,5 @@
 import { Dealer, Router } from "zeromq";
-import { LockstepError, messageOf } from "../errors.ts";
+import { LockstepError, messageOf, systemCode } from "../errors.ts";
 import type { Frames } from "../protocol/codec.ts";
 import type { CoordinatorHandlers, CoordinatorTransport, PeerId, WorkerTransport } from "./transport.ts";
 
@@ -128,7 +128,7 @@ class ZmqWorkerTransport implements WorkerTransport {
 }
 
 function cannotListen(address: string, thrown: unknown): LockstepError {
-  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  const code = systemCode(thrown);
   const advice: Record<string, string> = {
     EADDRINUSE: "something else listens there: stop it, or choose another port (tcp://127.0.0.1:* takes a free one)",
     EADDRNOTAVAIL: "this machine has no such address: name one of its own, or 0.0.0.0 for all of them",

@@ -144,15 +144,16 @@ describe("workers that go", () => {
     script.lost("A");
     script.says("A", { type: "evaluated", session: stale, version: 1, chunk: 0, correct: 99 });
     script.evaluates("B", 10);
+    script.evaluates("B", 10);
     expect(script.transcript()).toMatchInlineSnapshot(`
       "A is lost: its connection was lost
         report worker-1 lost (its connection was lost), 0 shards reassigned, 1 ready
-        B <- evaluate version 1 chunks 0,1
       A: evaluated version 1 chunk 0: 99 correct
         reject unknown-session
         A <- rejected, unknown-session
       B: evaluated version 1 chunk 2: 10 correct
       B: evaluated version 1 chunk 3: 10 correct
+        B <- evaluate version 1 chunks 0,1
       B: evaluated version 1 chunk 0: 10 correct
       B: evaluated version 1 chunk 1: 10 correct
         epoch 0 evaluated: 40 correct

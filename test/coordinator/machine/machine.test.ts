@@ -190,6 +190,20 @@ describe("a whole run", () => {
   });
 });
 
+test("a large evaluation is given out a few chunks at a time, each once", () => {
+  begin(["A", "B"], { minWorkers: 1, stepsPerEpoch: 1, evaluationChunks: 100 });
+  script.computes("A");
+  while (script.state.phase.type !== "finished") {
+    script.evaluates("A", 10);
+    script.evaluates("B", 10);
+  }
+  const given = [...script.transcript().matchAll(/evaluate version 1 chunks ([\d,]+)/g)].map(([, chunks]) =>
+    chunks!.split(",").map(Number),
+  );
+  expect(Math.max(...given.map(({ length }) => length))).toBe(16);
+  expect(given.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, chunk) => chunk));
+});
+
 describe("time", () => {
   test("pings members every second, and more often those who owe work", () => {
     begin(["A"]);
@@ -226,6 +240,21 @@ describe("time", () => {
         B <- parameters 0 conv
         B <- assign step 0 shards 0,1,2,3"
     `);
+  });
+
+  test("doubles the stall timeout until the step is done, so that work that takes long is done in the end", () => {
+    begin(["A"]);
+    script.tick(30_001);
+    expect(script.state.members.size).toBe(0);
+    script.join("B");
+    script.tick(60_000);
+    expect(script.state.members.size).toBe(1);
+    script.tick(1);
+    expect(script.state.members.size).toBe(0);
+    script.join("C");
+    script.computes("C");
+    script.tick(30_001);
+    expect(script.state.members.size).toBe(0);
   });
 
   test("does not give up a worker that says it is getting on", () => {
