@@ -8,13 +8,14 @@
  *     const { weightsSha256 } = await run.result;
  */
 import { EventStream } from "./event-stream.ts";
+import type { Signal } from "./shared/errors.ts";
 import { configFrom } from "./shared/config-resolve.ts";
 import type { TrainConfig } from "./shared/config.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
 import { startSingleNode } from "./single-node.ts";
 
 export { LockstepError } from "./shared/errors.ts";
-export type { ErrorCode } from "./shared/errors.ts";
+export type { ErrorCode, Signal } from "./shared/errors.ts";
 export type { TrainingEvent, TrainingResult } from "./shared/events.ts";
 
 /** The options of `lockstep train` under their names in camel case; what is left out has the command's default. */
@@ -29,7 +30,7 @@ export interface TrainingHandle extends AsyncIterable<TrainingEvent> {
   /** Rejects with a LockstepError when the run fails. */
   readonly result: Promise<TrainingResult>;
   /** Finishes the step under way, saves a checkpoint, ends the run; `result` then has `interruptedBy`. */
-  interrupt(signal?: "SIGINT" | "SIGTERM"): void;
+  interrupt(signal?: Signal): void;
 }
 
 /**

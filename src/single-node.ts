@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Signal } from "./coordinator/machine/types.ts";
+import type { Signal } from "./shared/errors.ts";
+import { availableParallelism } from "node:os";
 import { prepareTrainingRun } from "./coordinator/training-run.ts";
 import { LocalWorkers } from "./local-workers.ts";
+import { privateEndpoint } from "./private-endpoint.ts";
 import type { TrainConfig } from "./shared/config.ts";
 import { loadDataset, summarise } from "./shared/data/dataset.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
@@ -65,33 +64,4 @@ export async function startSingleNode(
 export function workerCount({ workers, minWorkers, batchSize, shardSize }: TrainConfig): number {
   if (workers !== "auto") return workers;
   return Math.max(1, minWorkers, Math.min(availableParallelism(), Math.ceil(batchSize / shardSize)));
-}
-
-/** A path longer than this does not fit into a socket's address (sun_path in unix(7)), with some to spare. */
-const MAX_SOCKET_PATH = 100;
-
-/**
- * An address that only this user can connect to: a socket in a folder of its own. Where there can be none (Windows, a
- * temporary folder that is missing or has a long name), a free port of the loopback address.
- */
-function privateEndpoint(): { readonly address: string; remove(): void } {
-  const loopback = { address: "tcp://127.0.0.1:*", remove: () => {} };
-  if (process.platform === "win32" || join(tmpdir(), "lockstep-XXXXXX", "coordinator").length > MAX_SOCKET_PATH) {
-    return loopback;
-  }
-  let folder: string;
-  try {
-    folder = mkdtempSync(join(tmpdir(), "lockstep-"));
-  } catch {
-    return loopback;
-  }
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", remove);
-  return {
-    address: `ipc://${join(folder, "coordinator")}`,
-    remove: () => {
-      process.off("exit", remove);
-      remove();
-    },
-  };
 }

@@ -3,8 +3,9 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
-import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { privateEndpoint } from "../private-endpoint.ts";
 import type { DoctorConfig } from "../shared/config.ts";
 import { type Dataset, loadDataset } from "../shared/data/dataset.ts";
 import { messageOf } from "../shared/errors.ts";
@@ -124,14 +125,15 @@ async function checkZeroMq(): Promise<Finding> {
     }
   };
   const overTcp = await roundTrip("tcp://127.0.0.1:*");
-  // Windows has no ipc transport; training there uses tcp.
-  if (process.platform === "win32") return { status: "ok", found: `round trip over tcp in ${overTcp}` };
-  const folder = mkdtempSync(join(tmpdir(), "lockstep-"));
+  const endpoint = privateEndpoint();
   try {
-    const overIpc = await roundTrip(`ipc://${join(folder, "doctor")}`);
+    if (!endpoint.address.startsWith("ipc:")) {
+      return { status: "ok", found: `round trip over tcp in ${overTcp}; there is no place for an ipc socket` };
+    }
+    const overIpc = await roundTrip(endpoint.address);
     return { status: "ok", found: `connected and round trip: tcp in ${overTcp}, ipc in ${overIpc}` };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    endpoint.remove();
   }
 }
 

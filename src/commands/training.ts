@@ -1,11 +1,12 @@
+import { setImmediate } from "node:timers/promises";
 import { Progress, type ProgressOptions } from "../coordinator/progress.ts";
 import { prepareTrainingRun } from "../coordinator/training-run.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import { loadDataset, summarise } from "../shared/data/dataset.ts";
-import { SIGNAL_EXIT_CODES } from "../shared/errors.ts";
+import { LockstepError, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
-import { onSignal, type Signal } from "../signals.ts";
+import { onSignal } from "../signals.ts";
 import { startSingleNode, workerCount } from "../single-node.ts";
 import { VERSION } from "../version.ts";
 
@@ -52,6 +53,11 @@ async function watch(
     running = await start((event) => progress.handle(event));
     if (early !== undefined) running.interrupt(early);
     const { interruptedBy } = await running.result;
+    // Streams report a failed write in a later turn.
+    await setImmediate();
+    if (config.json && !progress.isWritten) {
+      throw new LockstepError("failed", "the result could not be written to stdout; the run itself is complete");
+    }
     return interruptedBy === undefined ? 0 : SIGNAL_EXIT_CODES[interruptedBy];
   } finally {
     restore();

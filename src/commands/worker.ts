@@ -1,6 +1,7 @@
 import { CHILD_MARK } from "../child-mark.ts";
 import { systemClock } from "../shared/clock.ts";
 import type { WorkerConfig } from "../shared/config.ts";
+import { SIGNALS } from "../shared/errors.ts";
 import { loadDataset } from "../shared/data/dataset.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
@@ -35,7 +36,7 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
  * its workers to stop. Ends when the parent's channel closes, as it does however the parent ends.
  */
 function followParent(): void {
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+  for (const signal of SIGNALS) process.on(signal, () => {});
   if (!process.connected) process.exit(1);
   process.once("disconnect", () => process.exit(1));
 }

@@ -4,6 +4,9 @@ import { MultiBar, type SingleBar } from "cli-progress";
 import { formatClock, formatCount, formatPlural } from "../shared/format.ts";
 import type { TextOutput } from "../shared/text-output.ts";
 
+/** Kept free at the end of the line: a terminal echoes Ctrl-C as ^C, which must not wrap. */
+const ECHO_COLUMNS = 3;
+
 /** What the bar shows at one moment. */
 export interface BarState {
   readonly step: number;
@@ -32,7 +35,7 @@ export class ProgressBar {
     this.#bars = new MultiBar({
       // cli-progress only writes, and asks for isTTY and columns.
       stream: output as unknown as NodeJS.WritableStream,
-      format: (_options, { maxWidth }) => barLine(state(), maxWidth - 1),
+      format: (_options, { maxWidth }) => barLine(state(), maxWidth - ECHO_COLUMNS),
       clearOnComplete: true,
       // Redrawn each time, since what is printed above wipes the line.
       forceRedraw: true,

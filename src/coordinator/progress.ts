@@ -104,6 +104,11 @@ export class Progress {
     }
   }
 
+  /** Whether stdout has taken everything so far. */
+  get isWritten(): boolean {
+    return !this.#stdout.hasFailed;
+  }
+
   /** Takes the bar away. Needed however the run ends, since the bar's timer keeps the process alive. */
   close(): void {
     this.#bar?.close();

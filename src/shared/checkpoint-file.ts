@@ -46,6 +46,8 @@ async function readWhole(path: string): Promise<Uint8Array> {
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw refuse(`${path} is a folder; name a checkpoint file in it`);
+    // A pipe or a device may never end, and reading it could not be interrupted.
+    if (!found.isFile()) throw refuse(`${path} is not a regular file; name a checkpoint that lockstep wrote`);
     if (found.size > MAX_FILE_BYTES) {
       throw refuse(`${path} has ${found.size} bytes, too many for a checkpoint; is it the right file?`);
     }

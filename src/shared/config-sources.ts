@@ -31,13 +31,31 @@ export function loadConfig<Command extends CommandName>(
   return resolveConfig(command, layers);
 }
 
+const ALL_KEYS: ReadonlySet<string> = new Set(
+  Object.values(COMMAND_SCHEMAS)
+    .flatMap((schema) => Object.keys(schema.shape))
+    .filter((key) => key !== "metricsPortExplicit"),
+);
+
+/** A sentence for each variable that looks like an option and is none. */
+export function strangeVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = ["config", ...ALL_KEYS].map(environmentName);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(environmentName("")) && !known.includes(name))
+    .map((name) => {
+      const nearest = suggest(name, known);
+      return `${name} is not an option${nearest ? `; did you mean ${nearest}?` : ""}`;
+    });
+}
+
 /** A JSON object with option values under their keys, such as the `config.json` of an earlier run. */
 function readConfigFile(path: string, keys: readonly string[]): ConfigLayer {
   const nameOf = (key: string) => `${path}: ${key}`;
   const refuse = (problem: string) => new LockstepError("usage", `config file ${path} ${problem}`);
   let content: string;
   try {
-    content = readFileSync(path, "utf8");
+    // Some editors begin a file with a mark of its byte order, which JSON does not allow.
+    content = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
   } catch (error) {
     throw refuse(readProblem(error));
   }
@@ -51,11 +69,12 @@ function readConfigFile(path: string, keys: readonly string[]): ConfigLayer {
     const found = Array.isArray(values) ? "an array" : values === null ? "null" : `a ${typeof values}`;
     throw refuse(`holds ${found}; allowed: a JSON object such as {"epochs": 4}`);
   }
-  const unknown = Object.keys(values).filter((key) => !keys.includes(key));
+  // What another command knows is passed over: a file may serve several.
+  const unknown = Object.keys(values).filter((key) => !keys.includes(key) && !ALL_KEYS.has(key));
   if (unknown.length > 0) {
     throw new LockstepError("usage", unknown.map((key) => `${nameOf(key)} is ${unknownKey(key, keys)}`).join("\n"));
   }
-  return { values: Object.fromEntries(Object.entries(values)), nameOf };
+  return { values: Object.fromEntries(Object.entries(values).filter(([key]) => keys.includes(key))), nameOf };
 }
 
 function unknownKey(key: string, keys: readonly string[]): string {

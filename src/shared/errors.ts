@@ -41,7 +41,9 @@ export function systemCode(thrown: unknown): string {
 }
 
 /** Exit codes of a process that a signal ended: 128 and the signal's number. */
-export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+export const SIGNAL_EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+export type Signal = keyof typeof SIGNAL_EXIT_CODES;
+export const SIGNALS: readonly Signal[] = ["SIGHUP", "SIGINT", "SIGTERM"];
 
 /** Throws when something that cannot happen has happened: a bug in lockstep, never the user's doing. */
 export function invariant(condition: boolean, what: string): asserts condition {

@@ -1,3 +1,5 @@
+import type { Signal } from "./errors.ts";
+
 /** What a training run tells whoever watches it: the progress display, the metrics and library users. */
 
 export type TrainingEvent =
@@ -101,5 +103,5 @@ export interface TrainingResult {
   readonly runDir: string;
   readonly checkpoint: string;
   /** Set when a signal ended the run early. */
-  readonly interruptedBy?: "SIGINT" | "SIGTERM";
+  readonly interruptedBy?: Signal;
 }

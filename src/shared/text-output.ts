@@ -31,6 +31,11 @@ export class TextOutput {
     this.#failed = state;
   }
 
+  /** Whether something could not be written. A stream may find that out only after the write. */
+  get hasFailed(): boolean {
+    return this.#failed.value;
+  }
+
   get isTTY(): boolean {
     return this.#stream.isTTY === true;
   }

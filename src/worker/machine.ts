@@ -1,4 +1,4 @@
-import { EXIT_CODES, SIGNAL_EXIT_CODES } from "../shared/errors.ts";
+import { EXIT_CODES, type Signal, SIGNAL_EXIT_CODES } from "../shared/errors.ts";
 import { type SliceName, SLICE_NAMES } from "../shared/model/contribution.ts";
 import { heldAt, type Holdings, holding, NOTHING_HELD } from "../shared/protocol/holdings.ts";
 import type { Assign, CoordinatorMessage, Evaluate, Welcome, WorkerMessage } from "../shared/protocol/messages.ts";
@@ -16,7 +16,16 @@ const SILENCE_MS = 3_000;
 const GREETING_PAUSE_MS = 25;
 const MAX_GREETING_PAUSE_MS = 1_000;
 
+/** Longest wait for a coordinator to acknowledge that this worker is leaving. */
+const LEAVING_TIMEOUT_MS = 1_000;
+
 export type Task = Assign | Evaluate;
+
+interface Leaving {
+  readonly since: number;
+  readonly code: number;
+  readonly text: string;
+}
 
 export interface State {
   readonly address: string;
@@ -34,6 +43,8 @@ export interface State {
   /** When it last greeted, and how often since it last heard anything. */
   readonly greetedAt: number;
   readonly greetings: number;
+  /** Set once it has said that it is leaving. */
+  readonly leaving: Leaving | undefined;
   readonly ended: boolean;
 }
 
@@ -46,7 +57,7 @@ export type Event = { readonly at: number } & (
   | { readonly type: "computed" }
   | { readonly type: "task-done"; readonly task: Task }
   | { readonly type: "failed"; readonly message: string; readonly stack: string }
-  | { readonly type: "signal"; readonly signal: "SIGINT" | "SIGTERM" }
+  | { readonly type: "signal"; readonly signal: Signal }
 );
 
 export type Effect =
@@ -73,6 +84,7 @@ export function initialState(address: string, coordinatorTimeoutMs: number, at: 
     ...{ address, coordinatorTimeoutMs },
     ...{ welcome: undefined, ...idle },
     ...{ heardAt: at, greetedAt: at, greetings: 0 },
+    leaving: undefined,
     ended: false,
   };
 }
@@ -89,6 +101,7 @@ type Step = [State, Effect[]];
 
 export function transition(state: State, event: Event): Step {
   if (state.ended) return [state, []];
+  if (state.leaving !== undefined) return whileLeaving(state, state.leaving, event);
   switch (event.type) {
     case "start":
       return greet(state, event.at);
@@ -108,7 +121,7 @@ export function transition(state: State, event: Event): Step {
     case "failed":
       return fail(state, event.message, event.stack);
     case "signal":
-      return leave(state, event.signal);
+      return leave(state, event.signal, event.at);
     default:
       return event satisfies never;
   }
@@ -213,14 +226,23 @@ function fail(state: State, message: string, stack: string): Step {
   return [ended, [...effects, ...last]];
 }
 
-function leave(state: State, signal: "SIGINT" | "SIGTERM"): Step {
-  const effects: Effect[] = [];
+/** Says that it is leaving, and waits until that is acknowledged: whatever it owes is then given to others at once. */
+function leave(state: State, signal: Signal, at: number): Step {
   const reason = `it received ${signal}`;
-  if (state.welcome !== undefined) {
-    effects.push({ type: "send", message: { type: "leaving", session: state.welcome.session, reason } });
-  }
-  const [ended, last] = end(state, SIGNAL_EXIT_CODES[signal], `leaving: ${reason}`);
-  return [ended, [...effects, ...last]];
+  const leaving = { since: at, code: SIGNAL_EXIT_CODES[signal], text: `leaving: ${reason}` };
+  if (state.welcome === undefined) return end(state, leaving.code, leaving.text);
+  const { session } = state.welcome;
+  return [
+    { ...state, running: undefined, queue: [], leaving },
+    [...cancelling(state), { type: "send", message: { type: "leaving", session, reason } }],
+  ];
+}
+
+/** All that matters to a worker that is leaving: the acknowledgement, or that there will be none. */
+function whileLeaving(state: State, leaving: Leaving, event: Event): Step {
+  const answered = event.type === "message" && (event.message.type === "stop" || event.message.type === "rejected");
+  const late = event.type === "tick" && event.at - leaving.since >= LEAVING_TIMEOUT_MS;
+  return answered || late ? end(state, leaving.code, leaving.text) : [state, []];
 }
 
 function end(state: State, code: number, text: string): Step {

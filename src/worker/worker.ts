@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
-import { messageOf } from "../shared/errors.ts";
+import { messageOf, type Signal } from "../shared/errors.ts";
 import { modelDigest } from "../shared/model/digest.ts";
 import { decodeFromCoordinator, encode, type Frames, wordsOf } from "../shared/protocol/codec.ts";
 import { LIMITS, PROTOCOL_VERSION, type WorkerMessage } from "../shared/protocol/messages.ts";
@@ -70,7 +70,7 @@ export class Worker {
   }
 
   /** Tells the coordinator that this worker is leaving, and ends. */
-  interrupt(signal: "SIGINT" | "SIGTERM"): void {
+  interrupt(signal: Signal): void {
     this.#handle({ type: "signal", signal });
   }
 

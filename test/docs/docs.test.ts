@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { flagName } from "../../src/shared/config-resolve.ts";
 import { describeOption } from "../../src/shared/config-values.ts";
 import { COMMAND_OPTIONS, type OptionTable } from "../../src/shared/config.ts";
-import { EXIT_CODES } from "../../src/shared/errors.ts";
+import { EXIT_CODES, SIGNAL_EXIT_CODES } from "../../src/shared/errors.ts";
 import { formatCount } from "../../src/shared/format.ts";
 import { SLICES } from "../../src/shared/model/contribution.ts";
 import { PARAMETERS, STATISTICS } from "../../src/shared/model/lenet5.ts";
@@ -90,7 +90,7 @@ describe("README.md", () => {
   });
 
   test("lists all exit codes", () => {
-    for (const code of new Set([0, ...Object.values(EXIT_CODES), "130 or 143"])) {
+    for (const code of new Set([0, ...Object.values(EXIT_CODES), Object.values(SIGNAL_EXIT_CODES).join(", ")])) {
       expect(README).toMatch(new RegExp(`^\\| ${code} +\\|`, "m"));
     }
   });

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { gzipSync } from "node:zlib";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { encodeImages, encodeLabels } from "../../src/shared/data/idx.ts";
@@ -116,6 +116,33 @@ describe("a fleet started by hand", () => {
   });
 });
 
+describe("an ipc path", () => {
+  it("that is somebody's file is left alone", async () => {
+    const path = join(cli.folder(), "thesis.txt");
+    writeFileSync(path, "precious");
+    const { code, stderr } = await cli.run(["coordinator", "--listen", `ipc://${path}`, "--metrics-port", "0"]);
+    expect(stderr).toMatch(/there is a file or folder of that name; choose another path/);
+    expect(code).toBe(2);
+    expect(readFileSync(path, "utf8")).toBe("precious");
+  });
+
+  it("on which a coordinator listens is not taken over; one that was left behind is", async () => {
+    const listen = ["coordinator", "--listen", `ipc://${join(cli.folder(), "socket")}`, "--metrics-port", "0"];
+    const first = cli.start(listen);
+    await first.sees(/Listening on ipc:/);
+    const second = await cli.run(listen);
+    expect(second.stderr).toMatch(/something else listens there/);
+    expect(second.code).toBe(1);
+    first.kill("SIGKILL");
+    await first.ended();
+    const third = cli.start([...listen, ...SMALL]);
+    await third.sees(/Listening on ipc:/);
+    worker(`ipc://${join(cli.folder(), "socket")}`);
+    expect((await third.ended()).code).toBe(0);
+    expect(existsSync(join(cli.folder(), "socket"))).toBe(false);
+  });
+});
+
 describe("a worker alone", () => {
   it("gives up when no coordinator is there", async () => {
     const { code, stderr } = await cli.run([
@@ -176,6 +203,20 @@ describe("what a port can meet", () => {
     rogue.close();
     expect(code).toBe(5);
     expect(stderr).toMatch(/the gradient of step 1 is not finite .*: the training has diverged; try a smaller --lr/);
+  });
+
+  it("does not let a peer write to the terminal, nor fill it", async () => {
+    const { command, address } = await coordinator();
+    for (let i = 0; i < 30; i++) {
+      const rogue = await RogueWorker.join(address, { protocol: 99, host: "h\u001b[31m\nFAKE", incarnation: `r${i}` });
+      await rogue.until("rejected");
+      rogue.close();
+    }
+    worker(address, "--quiet");
+    const { stderr } = await command.ended();
+    expect(stderr).toContain("refused the worker on h [31m FAKE (pid 1)");
+    expect(stderr).not.toContain("\u001b");
+    expect(stderr.match(/refused the worker/g)).toHaveLength(10);
   });
 
   it("refuses a worker of another protocol version", async () => {

@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { childrenOf, gone, resultOf, useCli } from "../support/cli.ts";
+import { childrenOf, CLI, gone, resultOf, useCli } from "../support/cli.ts";
 
 /** `lockstep train` as a user runs it: real processes, real ZeroMQ, real MNIST. */
 
@@ -68,6 +70,7 @@ describe("lockstep train", () => {
   it.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
+    ["SIGHUP", 129],
   ] as const)("ends in good order at %s: checkpoint, exit code %i, no process left", async (signal, code) => {
     const run = cli.start(["train", "--epochs", "50", "--metrics-port", "0", "--log-every", "10", "--run-dir", "here"]);
     await run.sees(/Step \[10\/938\]/);
@@ -100,6 +103,36 @@ describe("lockstep train", () => {
     expect(workers.length).toBeGreaterThan(0);
     run.kill("SIGKILL");
     for (const pid of workers) await gone(pid);
+  });
+
+  it("says so when the result cannot be written, though the run is complete", async () => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [CLI, "train", ...SMALL, "--limit-train", "64", "--json"], {
+      cwd: cli.folder(),
+      stdio: ["ignore", full, "pipe"],
+    });
+    let stderr = "";
+    child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    await once(child, "close");
+    closeSync(full);
+    expect(stderr).toMatch(/the result could not be written to stdout/);
+    expect(child.exitCode).toBe(1);
+  });
+
+  it("warns of a variable that is meant as an option", async () => {
+    const { code, stderr } = await cli.run(["train", ...SMALL, "--quiet"], { LOCKSTEP_EPOCH: "1" });
+    expect(stderr).toBe("lockstep: warning: LOCKSTEP_EPOCH is not an option; did you mean LOCKSTEP_EPOCHS?\n");
+    expect(code).toBe(0);
+  });
+
+  it("refuses data and checkpoints that are pipes or devices, which may never end", async () => {
+    const fifo = join(cli.folder(), "train-images-idx3-ubyte");
+    execFileSync("mkfifo", [fifo]);
+    const { code, stderr } = await cli.run(["train", "--data", cli.folder(), "--metrics-port", "0"]);
+    expect(stderr).toMatch(/train-images-idx3-ubyte is not a regular file/);
+    expect(code).toBe(4);
+    const evaluated = await cli.run(["eval", "--checkpoint", "/dev/zero"]);
+    expect(evaluated).toMatchObject({ code: 4, stderr: expect.stringContaining("/dev/zero is not a regular file") });
   });
 
   it("does without a folder for its socket", async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { loadConfig } from "../../src/shared/config-sources.ts";
+import { loadConfig, strangeVariables } from "../../src/shared/config-sources.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -64,4 +64,16 @@ test("a file that cannot be read is refused", () => {
   const missing = join(folder, "missing.json");
   expect(() => loadConfig("train", { config: missing }, {})).toThrow(`config file ${missing} does not exist`);
   expect(() => loadConfig("train", { config: folder }, {})).toThrow(`config file ${folder} is a folder`);
+});
+
+test("a file may serve several commands, and begin with a byte order mark", () => {
+  const config = file('\uFEFF{"epochs": 3, "workers": 2, "engine": "reference"}');
+  expect(loadConfig("coordinator", { config }, {})).toMatchObject({ epochs: 3 });
+  expect(loadConfig("worker", { config }, {})).toMatchObject({ engine: "reference" });
+});
+
+test("variables that look like options and are none are named", () => {
+  expect(strangeVariables({ LOCKSTEP_EPOCH: "1", LOCKSTEP_SEED: "1", LOCKSTEP_CONFIG: "x", PATH: "/" })).toEqual([
+    "LOCKSTEP_EPOCH is not an option; did you mean LOCKSTEP_EPOCHS?",
+  ]);
 });

@@ -8,7 +8,7 @@ import { afterEach, expect } from "vitest";
 
 /** Runs the built command as a user would: a process, its output, its exit code. */
 
-const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+export const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 
 /** A condition that has not come true by then never will. */
 const DEADLINE_MS = 60_000;

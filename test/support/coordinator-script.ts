@@ -1,5 +1,6 @@
 import { initialState, transition } from "../../src/coordinator/machine/machine.ts";
-import type { Effect, Event, Plan, Signal, State } from "../../src/coordinator/machine/types.ts";
+import type { Signal } from "../../src/shared/errors.ts";
+import type { Effect, Event, Plan, State } from "../../src/coordinator/machine/types.ts";
 import type { SliceName } from "../../src/shared/model/contribution.ts";
 import { type Hello, PROTOCOL_VERSION, type WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { coveringNodes } from "./covering-nodes.ts";

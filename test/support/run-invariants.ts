@@ -37,7 +37,9 @@ export class RunInvariants {
   }
 
   #checkEffect(effect: Effect, asking: string | undefined): void {
-    if ("session" in effect && effect.type !== "welcome") {
+    // A worker that is leaving waits for this one answer.
+    const isFarewell = effect.type === "stop" && effect.reason === "left" && effect.peer === asking;
+    if ("session" in effect && effect.type !== "welcome" && !isFarewell) {
       ensure(
         this.#sessions.get(effect.peer) === effect.session,
         `${effect.type} is sent to ${effect.peer}, which has left`,

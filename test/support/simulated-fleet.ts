@@ -55,8 +55,9 @@ export class SimulatedFleet {
     return this.invariants.outcome !== undefined;
   }
 
+  /** Workers that are not about to leave. */
   get alive(): number {
-    return this.#connections.length;
+    return this.#connections.filter(({ worker }) => worker?.state.leaving === undefined).length;
   }
 
   join(): void {

@@ -5,7 +5,7 @@ import { type Decoded, decodeFromWorker, encode } from "../../src/shared/protoco
 import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { firstShard } from "../../src/shared/reduction/tree.ts";
 import { MemoryNetwork } from "../../src/shared/transport/memory.ts";
-import type { CoordinatorTransport } from "../../src/shared/transport/transport.ts";
+import type { CoordinatorTransport, PeerId } from "../../src/shared/transport/transport.ts";
 import type { Engine } from "../../src/worker/engines/engine.ts";
 import { createEngine } from "../../src/worker/engines/select.ts";
 import { Worker, type WorkerEnd } from "../../src/worker/worker.ts";
@@ -17,6 +17,7 @@ const session = "c/1";
 let network: MemoryNetwork;
 let coordinator: CoordinatorTransport;
 let heard: Decoded<WorkerMessage>[];
+let workerPeer: PeerId;
 let waiting: (() => void) | undefined;
 let worker: Worker;
 let end: Promise<WorkerEnd>;
@@ -37,7 +38,8 @@ beforeEach(() => {
   network = new MemoryNetwork();
   coordinator = network.listen();
   coordinator.start({
-    onMessage: (_, frames) => {
+    onMessage: (peer, frames) => {
+      workerPeer = peer;
       heard.push(decodeFromWorker(frames));
       waiting?.();
     },
@@ -47,6 +49,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   worker.interrupt("SIGTERM");
+  coordinator.send(workerPeer, encode({ type: "stop", session, reason: "left" }));
   await end;
 });
 

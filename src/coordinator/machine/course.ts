@@ -1,6 +1,7 @@
+import type { Signal } from "../../shared/errors.ts";
 import { SLICE_NAMES } from "../../shared/model/contribution.ts";
 import type { Draft } from "./draft.ts";
-import type { Outcome, Signal } from "./types.ts";
+import type { Outcome } from "./types.ts";
 import { newBoard, owedBy, owners } from "./work-board.ts";
 
 /** The course of a run: steps, evaluations, the end. Part of the coordinator's machine. */

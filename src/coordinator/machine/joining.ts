@@ -14,12 +14,7 @@ export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
   if (problem !== undefined || state.phase.type === "finished") {
     const { code, message } = problem ?? { code: "stopping" as const, message: "the run is over" };
     draft.effects.push({ type: "refuse", peer, code, message });
-    if (problem !== undefined) {
-      draft.report({
-        type: "warning",
-        message: `refused the worker on ${hello.host} (pid ${hello.pid}): ${message}`,
-      });
-    }
+    if (problem !== undefined) reportRefusal(draft, hello, message);
     return;
   }
   const known = state.members.get(peer);
@@ -46,6 +41,17 @@ export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
   };
   draft.set({ members: withMember(draft.state.members, member), welcomed: number });
   draft.effects.push({ type: "welcome", peer, session, name });
+}
+
+/** Whoever can reach the port could fill the log otherwise. */
+const REPORTED_REFUSALS = 10;
+
+function reportRefusal(draft: Draft, { host, pid }: Hello, message: string): void {
+  const refused = draft.state.refused + 1;
+  draft.set({ refused });
+  if (refused > REPORTED_REFUSALS) return;
+  const last = refused === REPORTED_REFUSALS ? "; more of these are not reported" : "";
+  draft.report({ type: "warning", message: `refused the worker on ${host} (pid ${pid}): ${message}${last}` });
 }
 
 export function welcomeReady(draft: Draft, member: Member): void {

@@ -26,6 +26,7 @@ export function initialState(plan: Plan, incarnation: string): State {
     interruptedBy: undefined,
     waiting: undefined,
     engines: [],
+    refused: 0,
     stalls: 0,
   };
 }
@@ -101,6 +102,8 @@ function takeMessage(draft: Draft, peer: PeerId, message: WorkerMessage, finite:
       }
       break;
     case "leaving":
+      // The worker waits for this before it closes its connection: a closed one would look like a loss.
+      draft.effects.push({ type: "stop", peer, session: member.session, reason: "left" });
       remove(draft, peer, message.reason, false);
       break;
     case "failed":

@@ -1,3 +1,4 @@
+import type { Signal } from "../../shared/errors.ts";
 import type { TrainingEvent } from "../../shared/events.ts";
 import type { SliceName } from "../../shared/model/contribution.ts";
 import type { RejectionCode, WorkerMessage } from "../../shared/protocol/messages.ts";
@@ -63,11 +64,11 @@ export interface State {
   /** Since when there is work that cannot be given out, and when that was last reported, in ms. */
   readonly waiting: { readonly since: number; readonly reportedAt: number } | undefined;
   readonly engines: readonly string[];
+  /** Workers refused so far. */
+  readonly refused: number;
   /** Workers given up for computing nothing since the last step was committed. */
   readonly stalls: number;
 }
-
-export type Signal = "SIGINT" | "SIGTERM";
 
 /** Something happened, at a time in ms. */
 export type Event = { readonly at: number } & (

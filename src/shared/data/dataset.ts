@@ -129,13 +129,19 @@ async function readContent(folder: string, officialName: string): Promise<Conten
     const path = join(folder, name);
     let bytes: Uint8Array;
     try {
+      const found = await stat(path);
+      if (found.isDirectory()) {
+        // Some archives unpack to a folder named like the file, with the file itself beside it under its other name.
+        directory ??= path;
+        continue;
+      }
+      // A pipe or a device may never end, and reading it could not be interrupted.
+      if (!found.isFile()) throw refuse(`${path} is not a regular file; put the data itself there`);
       bytes = await readFile(path);
     } catch (error) {
       if (systemCode(error) === "ENOENT") continue;
-      if (systemCode(error) !== "EISDIR") throw refuse(`cannot read ${path}: ${messageOf(error)}`, error);
-      // Some archives unpack to a folder named like the file, with the file itself beside it under its other name.
-      directory ??= path;
-      continue;
+      if (error instanceof LockstepError) throw error;
+      throw refuse(`cannot read ${path}: ${messageOf(error)}`, error);
     }
     const content = isGzip(bytes) ? await decompress(bytes, path) : bytes;
     return { path, bytes: content, sha256: createHash("sha256").update(content).digest("hex") };

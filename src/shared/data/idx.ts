@@ -3,6 +3,7 @@
  * 32-bit words (magic number, then one extent for each dimension), followed by one byte for each pixel or label.
  */
 
+import { formatPlural } from "../format.ts";
 import { LockstepError } from "../errors.ts";
 import { CLASS_COUNT } from "../model/lenet5.ts";
 
@@ -112,7 +113,7 @@ function readBody(
     const fault =
       content.length < expectedBytes
         ? "is truncated"
-        : `has ${content.length - expectedBytes} bytes too many after its last item`;
+        : `has ${formatPlural(content.length - expectedBytes, "byte")} too many after its last item`;
     throw refuse(
       `${where} ${fault}: its header promises ${count} ${kind}, which take ${expectedBytes} bytes, but it has ` +
         `${content.length}; copy it again`,

@@ -26,8 +26,11 @@ export const LIMITS = {
   stack: 10_000,
 } as const;
 
+const STACK_LINES = 20;
+
 const count = (max: number) => z.int().min(0).max(max);
-const text = z.string().max(LIMITS.text);
+/** For people to read: control characters, which could rewrite a terminal, become spaces. */
+const text = z.string().max(LIMITS.text).overwrite(printable);
 const session = z.string().min(1).max(100);
 const step = count(LIMITS.steps);
 const slice = z.enum(["dense", "conv"]);
@@ -85,7 +88,7 @@ const failed = z.strictObject({
   type: z.literal("failed"),
   session,
   message: text,
-  stack: z.string().max(LIMITS.stack),
+  stack: z.string().max(LIMITS.stack).overwrite(printableLines),
 });
 
 const welcome = z.strictObject({
@@ -161,3 +164,12 @@ export type Welcome = z.infer<typeof welcome>;
 export type Assign = z.infer<typeof assign>;
 export type Evaluate = z.infer<typeof evaluate>;
 export type RejectionCode = (typeof REJECTIONS)[number];
+
+function printable(value: string): string {
+  return value.replaceAll(/\p{Cc}/gu, " ");
+}
+
+/** The first lines of a stack, each printable. */
+function printableLines(value: string): string {
+  return value.split("\n", STACK_LINES).map(printable).join("\n");
+}

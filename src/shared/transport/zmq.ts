@@ -1,6 +1,7 @@
 import { Dealer, Router } from "zeromq";
 import { LockstepError, messageOf, systemCode } from "../errors.ts";
 import type { Frames } from "../protocol/codec.ts";
+import { claimIpcPath, releaseIpcPath } from "./ipc-path.ts";
 import type { CoordinatorHandlers, CoordinatorTransport, PeerId, WorkerTransport } from "./transport.ts";
 
 /** The transport between processes: ROUTER and DEALER sockets of ZeroMQ, over tcp or ipc. */
@@ -30,6 +31,7 @@ const SOCKET_OPTIONS = {
  * @throws LockstepError when the address cannot be bound
  */
 export async function listenZmq(address: string): Promise<CoordinatorTransport> {
+  await claimIpcPath(address);
   const socket = new Router({ ...SOCKET_OPTIONS, mandatory: true });
   try {
     await socket.bind(address);
@@ -90,7 +92,10 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
   }
 
   close(): Promise<void> {
-    this.#socket.close();
+    if (!this.#socket.closed) {
+      this.#socket.close();
+      releaseIpcPath(this.address);
+    }
     return Promise.resolve();
   }
 }

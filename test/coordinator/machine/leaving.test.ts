@@ -23,6 +23,7 @@ describe("workers that go", () => {
       B: ready
         report worker-2 joined, 2 ready
       A: leaving, it received SIGTERM
+        A <- stop, left
         report worker-1 left (it received SIGTERM), 4 shards reassigned, 1 ready
         B <- parameters 0 dense
         B <- parameters 0 conv

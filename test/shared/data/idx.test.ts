@@ -48,7 +48,7 @@ test.each([
     content: images.subarray(0, -1),
     says: "x is truncated: its header promises 3 images, which take 2368 bytes, but it has 2367",
   },
-  { what: "a byte too many", content: [...images, 1], says: "x has 1 bytes too many after its last item" },
+  { what: "a byte too many", content: [...images, 1], says: "x has 1 byte too many after its last item" },
   { what: "no images", content: encodeImages(new Uint8Array()), says: "x holds no images; expected at least one" },
   {
     what: "32x32 images",
@@ -63,7 +63,7 @@ test.each([
   { what: "images", content: images, says: "x holds images where labels are expected; are the two files swapped?" },
   { what: "no labels", content: encodeLabels(new Uint8Array()), says: "x holds no labels" },
   { what: "a label short", content: labels.subarray(0, -1), says: "x is truncated: its header promises 3 labels" },
-  { what: "a label too many", content: [...labels, 1], says: "x has 1 bytes too many" },
+  { what: "a label too many", content: [...labels, 1], says: "x has 1 byte too many" },
   { what: "label 10", content: labels.with(9, 10), says: "x: label 1 (counted from 0) is 10; the model knows only" },
 ])("refuses labels: $what", ({ content, says }) => {
   expectRefusal(() => parseLabels(Uint8Array.from(content), "x"), says);
