@@ -98,7 +98,8 @@ export function useCli(): {
   const commands: RunningCommand[] = [];
   const folder = (): string => (cwd ??= mkdtempSync(join(tmpdir(), "lockstep-cli-test-")));
   const start = (args: readonly string[], environment: Readonly<Record<string, string>> = {}): RunningCommand => {
-    const command = new RunningCommand(args, folder(), environment);
+    // What a killed command leaves behind goes with the folder.
+    const command = new RunningCommand(args, folder(), { TMPDIR: folder(), ...environment });
     commands.push(command);
     return command;
   };
