@@ -54,6 +54,7 @@ export class Coordinator {
   #isHandling = false;
   #hasStarted = false;
   #stepBeganAt = 0;
+  #assignedStep = -1;
   #epochMs = 0;
 
   constructor(options: CoordinatorOptions) {
@@ -165,20 +166,21 @@ export class Coordinator {
         this.#outbox.send(effect.peer, { type: "rejected", code: effect.code, message: effect.message });
         break;
       case "ping":
-        this.#outbox.send(effect.peer, { type: "ping", session: effect.session });
+        this.#outbox.send(effect.peer, { type: "ping", session: effect.session, step: effect.step });
         break;
       case "stop":
         this.#outbox.send(effect.peer, { type: "stop", session: effect.session, reason: effect.reason });
         break;
       case "begin-step":
         this.#reduction.begin(effect.shardCount);
-        this.#stepBeganAt = 0;
+        // Work that was given out ahead begins now.
+        this.#stepBeganAt = effect.step <= this.#assignedStep ? this.#options.clock.now() : 0;
         break;
       case "send-parameters":
         this.#outbox.parameters(effect);
         break;
       case "assign":
-        this.#beginWork();
+        this.#beginWork(effect.step);
         this.#outbox.assign(effect);
         break;
       case "evaluate":
@@ -246,7 +248,8 @@ export class Coordinator {
   }
 
   /** Called before each assignment of a step. */
-  #beginWork(): void {
+  #beginWork(step: number): void {
+    this.#assignedStep = step;
     if (this.#stepBeganAt === 0) this.#stepBeganAt = this.#options.clock.now();
     if (this.#hasStarted) return;
     this.#hasStarted = true;

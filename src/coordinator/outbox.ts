@@ -38,7 +38,7 @@ export class Outbox {
     this.send(peer, { type: "parameters", session, version, slice, averaged }, values);
   }
 
-  assign({ peer, session, step, shards }: EffectOf<"assign">): void {
+  assign({ peer, session, step, shards, slices }: EffectOf<"assign">): void {
     const parts = shards.map((index) => this.#plan.shard(step, index));
     const samples = new Uint32Array(parts.reduce((sum, part) => sum + part.samples.length, 0));
     let start = 0;
@@ -54,8 +54,9 @@ export class Outbox {
       shardCount: this.#plan.shardCountOf(step),
       globalCount: this.#plan.batchSizeOf(step),
       shards: parts.map((part) => ({ index: part.index, count: part.samples.length })),
+      slices: [...slices],
     };
-    this.send(peer, header, samples);
+    this.send(peer, header, samples, ...slices.map((slice) => this.#model.snapshot(step, slice)));
   }
 
   evaluate({ peer, session, version, chunks }: EffectOf<"evaluate">): void {

@@ -36,7 +36,9 @@ export interface State {
   /** Parameters received. */
   readonly holds: Holdings;
   readonly running: Task | undefined;
+  /** Tasks to run, some of which may still lack parameters. */
   readonly queue: readonly Task[];
+  readonly anticipated: Task | undefined;
   /** Shards and chunks computed in this session. */
   readonly computed: number;
   readonly heardAt: number;
@@ -66,13 +68,16 @@ export type Effect =
   | { readonly type: "send"; readonly message: WorkerMessage }
   /** Get ready for shards of the welcome's size, then say "prepared". */
   | { readonly type: "prepare"; readonly welcome: Welcome }
-  /** Keep the payload of the message at hand. */
+  /** Keep this frame of the payload of the message at hand. */
   | {
       readonly type: "keep-parameters";
       readonly version: number;
       readonly slice: SliceName;
       readonly averaged: boolean;
+      readonly frame: number;
     }
+  /** This one will come next, once its last parameters are here: meanwhile, do what can be done without them. */
+  | { readonly type: "anticipate"; readonly task: Assign }
   | { readonly type: "run"; readonly task: Task }
   /** Stop this task as soon as possible and send nothing more of it. */
   | { readonly type: "cancel"; readonly task: Task }
@@ -94,10 +99,16 @@ const idle = {
   holds: NOTHING_HELD,
   running: undefined,
   queue: [],
+  anticipated: undefined,
   computed: 0,
 } as const satisfies Partial<State>;
 
 type Step = [State, Effect[]];
+
+function andThen([state, effects]: Step, next: (state: State) => Step): Step {
+  const [last, more] = next(state);
+  return [last, [...effects, ...more]];
+}
 
 export function transition(state: State, event: Event): Step {
   if (state.ended) return [state, []];
@@ -133,18 +144,20 @@ function takeMessage(state: State, message: CoordinatorMessage): Step {
   // What an earlier session still had under way is of no use any more.
   if (message.session !== state.welcome?.session) return [state, []];
   switch (message.type) {
-    case "parameters": {
-      const { version, slice, averaged } = message;
-      // An old version that comes late, or again, must not take the place of a newer one.
-      if (version < heldAt(state.holds, slice, version, averaged)) return [state, []];
-      const holds = holding(state.holds, slice, version, averaged);
-      return [{ ...state, holds }, [{ type: "keep-parameters", version, slice, averaged }]];
+    case "parameters":
+      return andThen(keep(state, message.slice, message.version, message.averaged, 0), startNext);
+    case "assign": {
+      let step: Step = [state, []];
+      for (const [i, slice] of message.slices.entries()) {
+        // The first frame holds the samples.
+        step = andThen(step, (each) => keep(each, slice, message.step, false, 1 + i));
+      }
+      return andThen(step, (each) => enqueue(each, message));
     }
-    case "assign":
     case "evaluate":
       return enqueue(state, message);
     case "ping":
-      return [state, [{ type: "send", message: { type: "pong", session: message.session, computed: state.computed } }]];
+      return answerPing(state, message.session, message.step);
     case "stop":
       return end(state, 0, stopText(message.reason));
     default:
@@ -177,20 +190,51 @@ function prepared(state: State): Step {
   return [{ ...state, ready: true }, [{ type: "send", message: { type: "ready", session } }]];
 }
 
+function keep(state: State, slice: SliceName, version: number, averaged: boolean, frame: number): Step {
+  // An old version that comes late, or again, must not take the place of a newer one.
+  if (version < heldAt(state.holds, slice, version, averaged)) return [state, []];
+  const holds = holding(state.holds, slice, version, averaged);
+  return [{ ...state, holds }, [{ type: "keep-parameters", version, slice, averaged, frame }]];
+}
+
+const versionOf = (task: Task): number => (task.type === "assign" ? task.step : task.version);
+
+/** The versions that stand where the task's slices belong. */
+function heldFor(state: State, task: Task): number[] {
+  return SLICE_NAMES.map((slice) => heldAt(state.holds, slice, versionOf(task), task.type === "evaluate"));
+}
+
+const isRunnable = (state: State, task: Task): boolean =>
+  heldFor(state, task).every((held) => held === versionOf(task));
+
 function enqueue(state: State, task: Task): Step {
-  const version = task.type === "assign" ? task.step : task.version;
-  const held = SLICE_NAMES.map((slice) => heldAt(state.holds, slice, version, task.type === "evaluate"));
+  const held = heldFor(state, task);
   // Work that comes late, or again: its time has passed.
-  if (held.some((newer) => newer > version)) return [state, []];
-  const complete = held.every((same) => same === version);
-  if (!state.ready || !complete) return rejoin(state, `work on version ${version} came without its parameters`);
+  if (held.some((newer) => newer > versionOf(task))) return [state, []];
+  // Of a step that is assigned ahead, some parameters come along and the others follow. An evaluation's are all there.
+  const enough = task.type === "assign" ? held.includes(task.step) : isRunnable(state, task);
+  if (!state.ready || !enough) return rejoin(state, `work on version ${versionOf(task)} came without its parameters`);
   return startNext({ ...state, queue: [...state.queue, task] });
 }
 
+/** Runs the first task that can be run; if there is none yet, gets ready for the first that will be. */
 function startNext(state: State): Step {
-  const [task, ...queue] = state.queue;
-  if (state.running !== undefined || task === undefined) return [state, []];
-  return [{ ...state, running: task, queue }, [{ type: "run", task }]];
+  if (state.running !== undefined || state.queue.length === 0) return [state, []];
+  const next = state.queue.find((task) => isRunnable(state, task));
+  if (next !== undefined) {
+    const queue = state.queue.filter((task) => task !== next);
+    return [{ ...state, running: next, queue, anticipated: undefined }, [{ type: "run", task: next }]];
+  }
+  const [first] = state.queue;
+  if (first?.type !== "assign" || state.anticipated === first) return [state, []];
+  return [{ ...state, anticipated: first }, [{ type: "anticipate", task: first }]];
+}
+
+/** @param step all that this step needs was sent before the ping */
+function answerPing(state: State, session: string, step: number): Step {
+  const starved = state.queue.find((task) => versionOf(task) <= step && !isRunnable(state, task));
+  if (starved !== undefined) return rejoin(state, `parameters of version ${versionOf(starved)} were lost`);
+  return [state, [{ type: "send", message: { type: "pong", session, computed: state.computed } }]];
 }
 
 /** Forgets the session and greets anew; what was owed is given to others. */

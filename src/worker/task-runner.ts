@@ -7,6 +7,7 @@ import { floatsInto } from "../shared/protocol/codec.ts";
 import { COPIES, copyOf } from "../shared/protocol/holdings.ts";
 import type { Assign, Evaluate, Welcome } from "../shared/protocol/messages.ts";
 import type { DenseFinal, Engine, ShardGradient } from "./engines/engine.ts";
+import type { TaskClock } from "./task-clock.ts";
 import { ShardSums, type SummedSlice } from "./shard-sums.ts";
 
 /** A version of the parameters: as training goes on from it, or averaged. */
@@ -30,6 +31,7 @@ export interface TaskListener {
 /** A worker's hands: parameters, inputs and engine, and how a task is computed with them. */
 export class TaskRunner {
   readonly #engine: Engine;
+  readonly #clock: TaskClock;
   readonly #train: InputSource;
   readonly #test: InputSource;
   readonly #sums = new ShardSums();
@@ -40,9 +42,12 @@ export class TaskRunner {
   #augmentSeed: number | undefined;
   #images = new Float32Array(0);
   #labels = new Uint8Array(0);
+  /** The task whose first shard's inputs stand ready. */
+  #gathered: Assign | undefined;
 
-  constructor(engine: Engine, dataset: Dataset) {
+  constructor(engine: Engine, dataset: Dataset, clock: TaskClock) {
     this.#engine = engine;
+    this.#clock = clock;
     this.#train = new InputSource(dataset.train);
     this.#test = new InputSource(dataset.test);
   }
@@ -50,6 +55,7 @@ export class TaskRunner {
   /** Makes ready for a run: allocates, and computes one shard of zeros so that the first real one is not slowed down. */
   async prepare({ shardSize, augment, seed }: Welcome): Promise<void> {
     this.#loaded = undefined;
+    this.#gathered = undefined;
     this.#augmentSeed = augment ? seed : undefined;
     this.#reserve(shardSize);
     this.#engine.load(new Float32Array(PARAMETER_COUNT));
@@ -62,6 +68,14 @@ export class TaskRunner {
   keepParameters(name: VersionName & { readonly slice: SliceName }, frame: Uint8Array): void {
     const { start, stateLength } = SLICES[name.slice];
     floatsInto(this.#state(name).subarray(start, start + stateLength), frame);
+  }
+
+  /** Makes the inputs of a task's first shard, to be computed next. */
+  anticipate(task: Assign, samples: Uint32Array): void {
+    const [first] = task.shards;
+    if (first === undefined) return;
+    this.#clock.gatherAhead(() => this.#gather(task, samples.subarray(0, first.count)));
+    this.#gathered = task;
   }
 
   /** @param samples indices into the training set, for all shards in order */
@@ -89,11 +103,10 @@ export class TaskRunner {
     sliceFinal: (slice: SliceName) => void,
   ): Promise<void> {
     const count = indices.length;
-    this.#reserve(count);
+    if (this.#gathered !== task) this.#clock.gather(() => this.#gather(task, indices));
+    this.#gathered = undefined;
     const images = this.#images.subarray(0, count * IMAGE_SIZE);
     const labels = this.#labels.subarray(0, count);
-    const augmentation = this.#augmentSeed === undefined ? undefined : { seed: this.#augmentSeed, epoch: task.epoch };
-    this.#train.gather(indices, images, labels, augmentation);
     let denseDone = false;
     const denseFinal: DenseFinal = (partial: ShardGradient) => {
       denseDone = true;
@@ -106,9 +119,16 @@ export class TaskRunner {
     sliceFinal("conv");
   }
 
+  #gather(task: Assign, indices: Uint32Array): void {
+    this.#reserve(indices.length);
+    const augmentation = this.#augmentSeed === undefined ? undefined : { seed: this.#augmentSeed, epoch: task.epoch };
+    this.#train.gather(indices, this.#images, this.#labels, augmentation);
+  }
+
   async evaluate({ version, first, count }: Evaluate, listener: TaskListener): Promise<void> {
     const state = this.#load({ version, averaged: true });
     this.#reserve(count);
+    this.#gathered = undefined;
     const images = this.#images.subarray(0, count * IMAGE_SIZE);
     const labels = this.#labels.subarray(0, count);
     this.#test.gatherRange(first, first + count, images, labels);

@@ -9,6 +9,7 @@ import { LIMITS, PROTOCOL_VERSION, type WorkerMessage } from "../shared/protocol
 import type { WorkerTransport } from "../shared/transport/transport.ts";
 import type { Engine } from "./engines/engine.ts";
 import { type Effect, type Event, initialState, type State, type Task, transition } from "./machine.ts";
+import { TaskClock } from "./task-clock.ts";
 import { type TaskListener, TaskRunner } from "./task-runner.ts";
 
 export interface WorkerOptions {
@@ -38,6 +39,7 @@ const TICK_MS = 25;
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #runner: TaskRunner;
+  readonly #taskClock: TaskClock;
   readonly #incarnation = randomUUID();
   /** The sample indices that came with an assignment. */
   readonly #samples = new WeakMap<Task, Uint32Array>();
@@ -50,7 +52,8 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#runner = new TaskRunner(options.engine, options.dataset);
+    this.#taskClock = new TaskClock(options.clock);
+    this.#runner = new TaskRunner(options.engine, options.dataset, this.#taskClock);
     this.#state = initialState(options.address, options.coordinatorTimeoutMs, options.clock.now());
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -105,10 +108,17 @@ export class Worker {
           if (this.#state.welcome === effect.welcome) this.#handle({ type: "prepared" });
         });
         break;
-      case "keep-parameters":
-        if (this.#payload[0] !== undefined) {
-          this.#runner.keepParameters(effect, this.#payload[0]);
-        }
+      case "keep-parameters": {
+        const frame = this.#payload[effect.frame];
+        if (frame !== undefined) this.#runner.keepParameters(effect, frame);
+        break;
+      }
+      case "anticipate":
+        this.#withEngine(async () => {
+          if (this.#state.anticipated === effect.task)
+            this.#runner.anticipate(effect.task, this.#samplesOf(effect.task));
+          return Promise.resolve();
+        });
         break;
       case "run":
         this.#withEngine(() => this.#run(effect.task));
@@ -129,9 +139,15 @@ export class Worker {
 
   async #run(task: Task): Promise<void> {
     const listener = this.#listener(task);
+    this.#taskClock.begin();
     if (task.type === "evaluate") await this.#runner.evaluate(task, listener);
-    else await this.#runner.computeStep(task, this.#samples.get(task) ?? new Uint32Array(0), listener);
+    else await this.#runner.computeStep(task, this.#samplesOf(task), listener);
+    this.#taskClock.end();
     this.#handle({ type: "task-done", task });
+  }
+
+  #samplesOf(task: Task): Uint32Array {
+    return this.#samples.get(task) ?? new Uint32Array(0);
   }
 
   #listener(task: Task): TaskListener {
@@ -143,7 +159,11 @@ export class Worker {
         for (let first = 0; first < nodes.length; first += LIMITS.nodes) {
           const end = first + LIMITS.nodes;
           const part = nodes.slice(first, end);
-          this.#send({ type: "result", session, step: task.step, slice, nodes: part }, ...sums.slice(first, end));
+          const spent = this.#taskClock.spent();
+          this.#send(
+            { type: "result", session, step: task.step, slice, spent, nodes: part },
+            ...sums.slice(first, end),
+          );
         }
       },
       onEvaluated: (correct) => {

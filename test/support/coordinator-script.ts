@@ -4,6 +4,7 @@ import type { Effect, Event, Plan, State } from "../../src/coordinator/machine/t
 import type { SliceName } from "../../src/shared/model/contribution.ts";
 import { type Hello, PROTOCOL_VERSION, type WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { coveringNodes } from "./covering-nodes.ts";
+import { NO_TIME } from "./messages.ts";
 import { effectText, eventText } from "./transcript.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
@@ -109,7 +110,7 @@ export class CoordinatorScript {
     if (task === undefined) throw new Error(`${peer} has nothing more to send`);
     this.#sent.set(task, [...(this.#sent.get(task) ?? []), slice]);
     const { session, step, shards } = task;
-    this.says(peer, { type: "result", session, step, slice, nodes: this.nodes(step, shards) }, finite);
+    this.says(peer, { type: "result", session, step, slice, spent: NO_TIME, nodes: this.nodes(step, shards) }, finite);
   }
 
   /** Both slices. */

@@ -3,20 +3,31 @@ import { expect } from "vitest";
 import { LockstepError } from "../../src/shared/errors.ts";
 import { SLICES } from "../../src/shared/model/contribution.ts";
 import { decodeFromWorker, type Frames } from "../../src/shared/protocol/codec.ts";
-import type { WorkerMessage } from "../../src/shared/protocol/messages.ts";
+import { PROTOCOL_VERSION, type Spent, type WorkerMessage } from "../../src/shared/protocol/messages.ts";
 
 const packr = new Packr({ useRecords: false });
 export const pack = (value: unknown): Uint8Array => packr.pack(value);
 
+/** Of results whose times do not matter. */
+export const NO_TIME = { wait: 0, gather: 0, compute: 0, held: 0 } as const satisfies Spent;
+
 /** One message of each kind that matters here. */
 export const SAMPLE = {
   hello: {
-    ...{ type: "hello", protocol: 1, incarnation: "a", host: "h", pid: 100, engine: "wasm", device: "cpu" },
+    ...{
+      type: "hello",
+      protocol: PROTOCOL_VERSION,
+      incarnation: "a",
+      host: "h",
+      pid: 100,
+      engine: "wasm",
+      device: "cpu",
+    },
     ...{ dataDigest: "0".repeat(64), modelDigest: "f".repeat(64) },
   },
   ready: { type: "ready", session: "c/1" },
   evaluated: { type: "evaluated", session: "c/1", version: 100, chunk: 3, correct: 77 },
-  result: { type: "result", session: "c/1", step: 70, slice: "conv", nodes: [{ level: 0, index: 5 }] },
+  result: { type: "result", session: "c/1", step: 70, slice: "conv", spent: NO_TIME, nodes: [{ level: 0, index: 5 }] },
   pong: { type: "pong", session: "c/1", computed: 100 },
 } as const satisfies Record<string, WorkerMessage>;
 

@@ -6,6 +6,7 @@ import { type SliceName, SLICE_NAMES, SLICES } from "../../src/shared/model/cont
 import { modelDigest } from "../../src/shared/model/digest.ts";
 import { decodeFromCoordinator, encode } from "../../src/shared/protocol/codec.ts";
 import type { CoordinatorMessage, Hello } from "../../src/shared/protocol/messages.ts";
+import { NO_TIME } from "./messages.ts";
 
 /** Peers that do not behave: what a port on a network can meet. */
 
@@ -67,7 +68,7 @@ export class RogueWorker {
     const { step, session } = task;
     const nodes = task.shards.map(({ index }) => ({ level: 0, index }));
     const sums = nodes.map(() => new Float32Array(SLICES[slice].contributionLength).fill(value));
-    await this.#socket.send(encode({ type: "result", session, step, slice, nodes }, ...sums));
+    await this.#socket.send(encode({ type: "result", session, step, slice, spent: NO_TIME, nodes }, ...sums));
   }
 
   close(): void {

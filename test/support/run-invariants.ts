@@ -62,13 +62,7 @@ export class RunInvariants {
         this.#checkParameters(effect);
         break;
       case "assign":
-        ensure(effect.step === this.#begun, `step ${effect.step} is assigned during step ${this.#begun}`);
-        ensure(effect.shards.length > 0, "an empty assignment");
-        ensure(
-          effect.shards.every((shard) => shard < this.#shardCount),
-          "a shard that does not exist is assigned",
-        );
-        this.#requireHeld(effect.session, effect.step, false);
+        this.#checkAssign(effect);
         break;
       case "evaluate":
         ensure(effect.version === this.committed, "a version that is not current is evaluated");
@@ -112,17 +106,44 @@ export class RunInvariants {
     }
   }
 
+  #checkAssign({ session, step, shards, slices }: Extract<Effect, { type: "assign" }>): void {
+    const isAhead = step === this.#begun + 1 && this.#applied.size > 0;
+    ensure(step === this.#begun || isAhead, `step ${step} is assigned during step ${this.#begun}`);
+    ensure(
+      !isAhead || step % this.#plan.stepsPerEpoch !== 0,
+      "a step is assigned before the evaluation that precedes it",
+    );
+    ensure(shards.length > 0, "an empty assignment");
+    ensure(
+      shards.every((shard) => shard < this.#shardCountOf(step)),
+      "a shard that does not exist is assigned",
+    );
+    for (const slice of slices) this.#checkParameters({ session, version: step, slice, averaged: false });
+    // What is not there yet follows.
+    const needed = isAhead ? SLICE_NAMES.filter((slice) => this.#applied.has(slice)) : SLICE_NAMES;
+    this.#requireHeld(session, step, false, needed);
+  }
+
+  #shardCountOf(step: number): number {
+    const { stepsPerEpoch, shardsPerStep, shardsInLastStep } = this.#plan;
+    return (step + 1) % stepsPerEpoch === 0 ? shardsInLastStep : shardsPerStep;
+  }
+
   #beginStep({ step, shardCount }: Extract<Effect, { type: "begin-step" }>): void {
     ensure(step === this.committed && step === this.#begun + 1, `step ${step} begins after ${this.committed} steps`);
-    const { stepsPerEpoch, shardsPerStep, shardsInLastStep } = this.#plan;
-    ensure(shardCount === ((step + 1) % stepsPerEpoch === 0 ? shardsInLastStep : shardsPerStep), "wrong shard count");
+    ensure(shardCount === this.#shardCountOf(step), "wrong shard count");
     this.#begun = step;
     this.#shardCount = shardCount;
     this.#accepted = { dense: new Set(), conv: new Set() };
     this.#applied = new Set();
   }
 
-  #checkParameters({ session, version, slice, averaged }: Extract<Effect, { type: "send-parameters" }>): void {
+  #checkParameters({
+    session,
+    version,
+    slice,
+    averaged,
+  }: Pick<Extract<Effect, { type: "send-parameters" }>, "session" | "version" | "slice" | "averaged">): void {
     const isNext = !averaged && version === this.committed + 1 && this.#applied.has(slice);
     ensure(version === this.committed || isNext, `version ${version} of ${slice} is sent, which does not exist`);
     const held = this.#held.get(session);
@@ -131,8 +152,8 @@ export class RunInvariants {
     held.set(place, version);
   }
 
-  #requireHeld(session: string, version: number, averaged: boolean): void {
-    for (const slice of SLICE_NAMES) {
+  #requireHeld(session: string, version: number, averaged: boolean, slices = SLICE_NAMES): void {
+    for (const slice of slices) {
       const held = this.#held.get(session)?.get(placeOf(slice, version, averaged));
       ensure(held === version, `${session} is given work on version ${version} without its ${slice} parameters`);
     }

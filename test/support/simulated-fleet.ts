@@ -219,7 +219,7 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
     case "refuse":
       return [[effect.peer, { type: "rejected", code: effect.code, message: effect.message }]];
     case "ping":
-      return [[effect.peer, { type: "ping", session: effect.session }]];
+      return [[effect.peer, { type: "ping", session: effect.session, step: effect.step }]];
     case "stop":
       return [[effect.peer, { type: "stop", session: effect.session, reason: effect.reason }]];
     case "send-parameters": {
@@ -228,9 +228,10 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
     }
     case "assign": {
       const { peer, session, step } = effect;
+      const slices = [...effect.slices];
       const shardCount = (step + 1) % plan.stepsPerEpoch === 0 ? plan.shardsInLastStep : plan.shardsPerStep;
       const shards = effect.shards.map((index) => ({ index, count: 1 }));
-      return [[peer, { type: "assign", session, step, epoch: 0, shardCount, globalCount: shardCount, shards }]];
+      return [[peer, { type: "assign", session, step, epoch: 0, shardCount, globalCount: shardCount, shards, slices }]];
     }
     case "evaluate": {
       const { peer, session, version } = effect;

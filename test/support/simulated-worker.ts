@@ -4,6 +4,7 @@ import { copyOf } from "../../src/shared/protocol/holdings.ts";
 import { type Event, initialState, type State, type Task, transition } from "../../src/worker/machine.ts";
 import { coveringNodes } from "./covering-nodes.ts";
 import { helloOf } from "./coordinator-script.ts";
+import { NO_TIME } from "./messages.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
@@ -106,7 +107,7 @@ export class SimulatedWorker {
       );
       for (const slice of ["dense", "conv"] as const) {
         piece(() => {
-          this.#send({ type: "result", session, step: task.step, slice, nodes }, !this.breaks);
+          this.#send({ type: "result", session, step: task.step, slice, spent: NO_TIME, nodes }, !this.breaks);
           if (slice === "conv") this.breaks = false;
         });
       }

@@ -56,7 +56,7 @@ export function effectText(effect: Effect): string {
     case "send-parameters":
       return `${effect.peer} <- ${effect.averaged ? "averaged " : ""}parameters ${effect.version} ${effect.slice}`;
     case "assign":
-      return `${effect.peer} <- assign step ${effect.step} shards ${effect.shards.join()}`;
+      return `${effect.peer} <- assign step ${effect.step} shards ${effect.shards.join()}${effect.slices.map((slice) => ` +${slice}`).join("")}`;
     case "evaluate":
       return `${effect.peer} <- evaluate version ${effect.version} chunks ${effect.chunks.join()}`;
     case "begin-step":

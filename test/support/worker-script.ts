@@ -51,9 +51,9 @@ export class WorkerScript {
   }
 
   /** @returns the task, as the machine knows it from now on */
-  assign(step: number, session = this.session): Task {
+  assign(step: number, session = this.session, slices: ("dense" | "conv")[] = []): Task {
     const shards = [{ index: 0, count: 2 }];
-    const task: Task = { type: "assign", session, step, epoch: 0, shardCount: 1, globalCount: 2, shards };
+    const task: Task = { type: "assign", session, step, epoch: 0, shardCount: 1, globalCount: 2, shards, slices };
     this.hears(task);
     return task;
   }
@@ -108,6 +108,7 @@ function effectText(effect: Effect): string {
     case "keep-parameters":
       return `keep ${effect.averaged ? "averaged " : ""}version ${effect.version} ${effect.slice}`;
     case "run":
+    case "anticipate":
     case "cancel":
       return `${effect.type} ${taskText(effect.task)}`;
     case "say":

@@ -34,25 +34,9 @@ describe("parameters", () => {
 
   test.each([
     ["without any parameters", 0, []],
-    ["without one slice", 0, [["dense", 0]]],
-    [
-      "with parameters of another version",
-      2,
-      [
-        ["dense", 0],
-        ["conv", 0],
-      ],
-    ],
-    [
-      "with slices of different versions",
-      2,
-      [
-        ["dense", 2],
-        ["conv", 0],
-      ],
-    ],
+    ["with parameters of another version", 2, [0]],
   ] as const)("work %s makes the worker join again", (_, step, sent) => {
-    for (const [slice, version] of sent) script.parameters(version, [slice]);
+    for (const version of sent) script.parameters(version);
     script.transcript();
     script.assign(step);
     expect(script.transcript()).toBe(
@@ -63,6 +47,71 @@ describe("parameters", () => {
         "  -> hello",
       ].join("\n"),
     );
+  });
+
+  test("come along with an assignment", () => {
+    script.assign(0, script.session, ["dense", "conv"]);
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- assign step 0
+        keep version 0 dense
+        keep version 0 conv
+        run step 0"
+    `);
+  });
+
+  test("work assigned ahead is begun when the last of its parameters are here, and got ready for until then", () => {
+    script.parameters(0);
+    const first = script.assign(0);
+    script.assign(1, script.session, ["dense"]);
+    script.transcript();
+    script.done(first);
+    script.hears({ type: "ping", session: script.session, step: 0 });
+    script.parameters(1, ["conv"]);
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "computed
+      done: step 0
+        anticipate step 1
+      <- ping
+        -> pong, 1 computed
+      <- parameters 1 conv
+        keep version 1 conv
+        run step 1"
+    `);
+  });
+
+  test("work that is assigned while that waits is done first, if it can be", () => {
+    script.parameters(0);
+    const first = script.assign(0);
+    script.assign(1, script.session, ["dense"]);
+    script.done(first);
+    script.transcript();
+    const again = script.assign(0);
+    script.parameters(1, ["conv"]);
+    script.done(again);
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- assign step 0
+        run step 0
+      <- parameters 1 conv
+        keep version 1 conv
+      computed
+      done: step 0
+        run step 1"
+    `);
+  });
+
+  test("that were lost on the way make the worker join again, once a ping shows it", () => {
+    script.assign(1, script.session, ["dense"]);
+    script.transcript();
+    script.hears({ type: "ping", session: script.session, step: 0 });
+    script.hears({ type: "ping", session: script.session, step: 1 });
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- ping
+        -> pong, 0 computed
+      <- ping
+        say: joining again: parameters of version 1 were lost
+        -> leaving c/1, parameters of version 1 were lost
+        -> hello"
+    `);
   });
 
   test("that come late do not replace newer ones, and late work is not done", () => {
@@ -131,7 +180,7 @@ describe("tasks", () => {
   test("are counted, and told with each pong", () => {
     script.play({ type: "computed" });
     script.play({ type: "computed" });
-    script.hears({ type: "ping", session: script.session });
+    script.hears({ type: "ping", session: script.session, step: 0 });
     expect(script.transcript()).toContain("-> pong, 2 computed");
   });
 });

@@ -70,7 +70,7 @@ describe("greeting", () => {
     script.join();
     for (let i = 0; i < 10; i++) {
       expect(script.tick(1_000)).toEqual([]);
-      script.hears({ type: "ping", session: script.session });
+      script.hears({ type: "ping", session: script.session, step: 0 });
     }
   });
 
@@ -127,7 +127,7 @@ describe("the coordinator's silence", () => {
   test("is counted from the last word, whatever it was", () => {
     script = new WorkerScript(10_000);
     script.tick(9_000);
-    script.hears({ type: "ping", session: "some other" });
+    script.hears({ type: "ping", session: "some other", step: 0 });
     script.tick(10_000);
     expect(script.state.ended).toBe(false);
     script.tick(1);

@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/shared/clock.ts";
 import { InputSource } from "../../src/shared/data/input-source.ts";
 import { runningStatistics, type SliceName, SLICE_NAMES, SLICES } from "../../src/shared/model/contribution.ts";
 import { initialState } from "../../src/shared/model/initialise.ts";
@@ -9,6 +10,7 @@ import type { Engine } from "../../src/worker/engines/engine.ts";
 import { createEngine } from "../../src/worker/engines/select.ts";
 import { ShardSums, type SummedSlice } from "../../src/worker/shard-sums.ts";
 import { countCorrect, type TaskListener, TaskRunner } from "../../src/worker/task-runner.ts";
+import { TaskClock } from "../../src/worker/task-clock.ts";
 import { engineWith } from "../support/engine-with.ts";
 import { expectSameBits } from "../support/floats.ts";
 import { syntheticDataset } from "../support/synthetic-dataset.ts";
@@ -19,7 +21,7 @@ const welcome = (changes: Partial<Welcome> = {}): Welcome => ({
   ...changes,
 });
 const assign: Assign = {
-  ...{ type: "assign", session: "c/1", step: 0, epoch: 0, shardCount: 4, globalCount: 27 },
+  ...{ type: "assign", session: "c/1", step: 0, epoch: 0, shardCount: 4, globalCount: 27, slices: [] },
   shards: [
     { index: 0, count: 8 },
     { index: 1, count: 8 },
@@ -74,7 +76,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  runner = new TaskRunner(engine, dataset);
+  runner = new TaskRunner(engine, dataset, new TaskClock(systemClock));
   await runner.prepare(welcome());
   keep(0, initialState(1));
 });
@@ -132,7 +134,7 @@ describe("a step", () => {
       order.push("engine is done");
       return result;
     });
-    const other = new TaskRunner(watched, dataset);
+    const other = new TaskRunner(watched, dataset, new TaskClock(systemClock));
     await other.prepare(welcome());
     keep(0, initialState(1), { of: other });
     order.length = 0;
@@ -144,7 +146,7 @@ describe("a step", () => {
 
   test("tells the same with an engine that does not say when the dense slice is final", async () => {
     const silent = engineWith(engine, (shard) => engine.gradients(shard));
-    const other = new TaskRunner(silent, dataset);
+    const other = new TaskRunner(silent, dataset, new TaskClock(systemClock));
     await other.prepare(welcome());
     keep(0, initialState(1), { of: other });
     const notes = new Notes();

@@ -10,6 +10,7 @@ import type { Engine } from "../../src/worker/engines/engine.ts";
 import { createEngine } from "../../src/worker/engines/select.ts";
 import { Worker, type WorkerEnd } from "../../src/worker/worker.ts";
 import { engineWith } from "../support/engine-with.ts";
+import { NO_TIME } from "../support/messages.ts";
 import { syntheticDataset } from "../support/synthetic-dataset.ts";
 
 const dataset = syntheticDataset(140, 10);
@@ -81,7 +82,7 @@ async function welcome(): Promise<void> {
 
 function assign(shards: readonly number[]): void {
   const header: CoordinatorMessage = {
-    ...{ type: "assign", session, step: 0, epoch: 0, shardCount: 140, globalCount: 140 },
+    ...{ type: "assign", session, step: 0, epoch: 0, shardCount: 140, globalCount: 140, slices: [] },
     shards: shards.map((index) => ({ index, count: 1 })),
   };
   tell(header, Uint32Array.from(shards));
@@ -93,7 +94,8 @@ test("an assignment is answered with both slices", async () => {
   assign([0, 1, 2, 3]);
   for (const slice of ["dense", "conv"] as const) {
     const { header, payload } = await next("result");
-    expect(header).toEqual({ type: "result", session, step: 0, slice, nodes: [{ level: 2, index: 0 }] });
+    const nodes = [{ level: 2, index: 0 }];
+    expect(header).toEqual({ type: "result", session, step: 0, slice, spent: NO_TIME, nodes });
     expect(payload).toHaveLength(1);
   }
 });

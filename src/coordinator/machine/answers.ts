@@ -6,7 +6,7 @@ import type { Draft } from "./draft.ts";
 import type { Training } from "./types.ts";
 import type { Member } from "./membership.ts";
 import { deliver, isDelivered, judge, owedPart, owners, setOwner } from "./work-board.ts";
-import { distribute, sendParameters } from "./work-distribution.ts";
+import { distribute, giveAhead, sendParameters } from "./work-distribution.ts";
 
 /** Which answers count, and what follows from them. Part of the coordinator's machine. */
 
@@ -36,16 +36,20 @@ export function takeResult(
   }
   const board = deliver(phase.board, shards, message.slice);
   draft.set({ phase: { ...phase, board } });
-  draft.setMember({ ...member, progressAt: draft.at });
+  draft.touch(member.peer);
   draft.effects.push({ type: "accept", slice: message.slice, nodes: message.nodes });
   if (!isDelivered(board, message.slice)) return;
   draft.effects.push({ type: "apply-slice", step: phase.step, slice: message.slice });
   if (SLICE_NAMES.every((slice) => isDelivered(board, slice))) {
-    commitStep(draft, phase.step);
+    // First of all what workers wait for.
+    if (phase.ahead !== undefined && draft.state.interruptedBy === undefined) {
+      for (const peer of owners(phase.ahead)) sendParameters(draft, peer, message.slice, phase.step + 1, false);
+    }
+    commitStep(draft, phase);
     return;
   }
-  // The next version of this slice travels while the workers are still computing the rest of this one.
-  for (const peer of owners(board)) sendParameters(draft, peer, message.slice, phase.step + 1, false);
+  // The next step's work, and this slice of its parameters, travels while the rest of this one is being computed.
+  giveAhead(draft, message.slice);
 }
 
 /** A first answer that is not finite is computed again, elsewhere if possible: a device may have gone bad. */
@@ -90,7 +94,7 @@ export function takeEvaluated(
   const board = deliver(phase.board, [message.chunk], "count");
   const correct = phase.correct + message.correct;
   draft.set({ phase: { ...phase, board, correct } });
-  draft.setMember({ ...member, progressAt: draft.at });
+  draft.touch(member.peer);
   if (!isDelivered(board, "count")) return;
   draft.effects.push({ type: "epoch-evaluated", epoch: phase.epoch, correct });
   if (phase.epoch + 1 === draft.state.plan.epochs) finish(draft, { type: "done" });

@@ -29,7 +29,8 @@ export function tick(draft: Draft): void {
       remove(draft, peer, message, true);
     } else if (draft.at - member.pingedAt >= (owes ? PING_INTERVAL_OWING_MS : PING_INTERVAL_MS)) {
       draft.setMember({ ...member, pingedAt: draft.at });
-      draft.effects.push({ type: "ping", peer, session });
+      const step = phase.type === "training" ? phase.step : phase.version;
+      draft.effects.push({ type: "ping", peer, session, step });
     }
   }
   watchWaiting(draft);

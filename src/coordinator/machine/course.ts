@@ -1,19 +1,24 @@
 import type { Signal } from "../../shared/errors.ts";
-import { SLICE_NAMES } from "../../shared/model/contribution.ts";
+import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
 import type { Draft } from "./draft.ts";
-import type { Outcome } from "./types.ts";
-import { newBoard, owedBy, owners } from "./work-board.ts";
+import type { Outcome, Plan, Training } from "./types.ts";
+import { type Board, newBoard, owedBy, owners } from "./work-board.ts";
 
 /** The course of a run: steps, evaluations, the end. Part of the coordinator's machine. */
 
-export function beginStep(draft: Draft, step: number): void {
-  const { shardsPerStep, shardsInLastStep, stepsPerEpoch } = draft.state.plan;
-  const shardCount = (step + 1) % stepsPerEpoch === 0 ? shardsInLastStep : shardsPerStep;
-  draft.set({ phase: { type: "training", step, board: newBoard(shardCount, SLICE_NAMES), nonFinite: [] } });
-  draft.effects.push({ type: "begin-step", step, shardCount });
+/** @param board the step's shards, where they were given out ahead */
+export function beginStep(draft: Draft, step: number, board = boardOf(draft.state.plan, step)): void {
+  draft.set({ phase: { type: "training", step, board, ahead: undefined, nonFinite: [] } });
+  draft.effects.push({ type: "begin-step", step, shardCount: board.items.length });
+  for (const peer of owners(board)) draft.touch(peer);
 }
 
-export function commitStep(draft: Draft, step: number): void {
+/** All shards of a step, owned by nobody. */
+export function boardOf({ shardsPerStep, shardsInLastStep, stepsPerEpoch }: Plan, step: number): Board<SliceName> {
+  return newBoard((step + 1) % stepsPerEpoch === 0 ? shardsInLastStep : shardsPerStep, SLICE_NAMES);
+}
+
+export function commitStep(draft: Draft, { step, ahead }: Training): void {
   draft.effects.push({ type: "commit-step", step });
   draft.set({ stalls: 0 });
   const { plan, interruptedBy } = draft.state;
@@ -25,7 +30,7 @@ export function commitStep(draft: Draft, step: number): void {
     const epoch = done / plan.stepsPerEpoch - 1;
     draft.set({ phase: { type: "evaluating", epoch, version: done, board, correct: 0 } });
   } else {
-    beginStep(draft, done);
+    beginStep(draft, done, ahead);
   }
 }
 

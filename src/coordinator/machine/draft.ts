@@ -1,4 +1,5 @@
 import type { TrainingEvent } from "../../shared/events.ts";
+import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Effect, Rejection, State } from "./types.ts";
 import { type Member, withMember } from "./membership.ts";
 
@@ -23,6 +24,12 @@ export class Draft {
 
   setMember(member: Member): void {
     this.set({ members: withMember(this.state.members, member) });
+  }
+
+  /** Notes that a member has been given work, or has got on with it. */
+  touch(peer: PeerId): void {
+    const member = this.state.members.get(peer);
+    if (member !== undefined) this.setMember({ ...member, progressAt: this.at });
   }
 
   reject(reason: Rejection): void {

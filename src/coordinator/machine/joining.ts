@@ -4,7 +4,7 @@ import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
 import { type Member, objection, readyMembers, withMember, withoutMember } from "./membership.ts";
 import { owedBy } from "./work-board.ts";
-import { withOwner } from "./work-distribution.ts";
+import { takeBackAhead, withOwner } from "./work-distribution.ts";
 
 /** How workers come and go. Part of the coordinator's machine. */
 
@@ -77,8 +77,11 @@ export function remove(draft: Draft, peer: PeerId, reason: string, lost: boolean
   let shardsReassigned = 0;
   if (phase.type !== "finished") {
     const owed = owedBy<string>(phase.board, peer);
-    if (phase.type === "training") shardsReassigned = owed.length;
     draft.set({ phase: withOwner(phase, owed, undefined) });
+    if (phase.type === "training") {
+      shardsReassigned = owed.length;
+      takeBackAhead(draft, peer);
+    }
   }
   if (!member.ready) return;
   const workers = readyMembers(draft.state.members).length;

@@ -35,6 +35,11 @@ export interface Training {
   /** From 0 over the whole run; also the version of the parameters that the step is computed on. */
   readonly step: number;
   readonly board: Board<SliceName>;
+  /**
+   * The next step's shards, given out while this step's convolutions are still being computed: workers then wait for
+   * those parameters alone.
+   */
+  readonly ahead: Board<SliceName> | undefined;
   /** Answers that were not finite, with who gave them: a second one for the same slice of a shard ends the run. */
   readonly nonFinite: readonly { readonly shard: number; readonly slice: SliceName; readonly worker: string }[];
 }
@@ -101,7 +106,7 @@ export type Outcome =
 export type Effect =
   | { readonly type: "welcome"; readonly peer: PeerId; readonly session: string; readonly name: string }
   | { readonly type: "refuse"; readonly peer: PeerId; readonly code: RejectionCode; readonly message: string }
-  | { readonly type: "ping"; readonly peer: PeerId; readonly session: string }
+  | { readonly type: "ping"; readonly peer: PeerId; readonly session: string; readonly step: number }
   | { readonly type: "stop"; readonly peer: PeerId; readonly session: string; readonly reason: string }
   | { readonly type: "begin-step"; readonly step: number; readonly shardCount: number }
   | {
@@ -119,6 +124,8 @@ export type Effect =
       readonly session: string;
       readonly step: number;
       readonly shards: readonly number[];
+      /** Slices of the step's version that go along, since the worker lacks them. */
+      readonly slices: readonly SliceName[];
     }
   | {
       readonly type: "evaluate";

@@ -2,6 +2,7 @@ import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts"
 import { heldAt, holding } from "../../shared/protocol/holdings.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
+import { boardOf } from "./course.ts";
 import type { Evaluating, Training } from "./types.ts";
 import { readyMembers } from "./membership.ts";
 import { owedBy, setOwner, share, unowned } from "./work-board.ts";
@@ -40,18 +41,61 @@ export function distribute(draft: Draft, avoid?: PeerId): void {
 }
 
 function give(draft: Draft, peer: PeerId, items: readonly number[]): void {
-  const { phase, members } = draft.state;
-  const member = members.get(peer);
-  if (member === undefined || phase.type === "finished") return;
-  const { session } = member;
-  const isEvaluation = phase.type === "evaluating";
-  const version = isEvaluation ? phase.version : phase.step;
-  for (const slice of SLICE_NAMES) sendParameters(draft, peer, slice, version, isEvaluation);
+  const { phase } = draft.state;
+  if (phase.type === "finished") return;
   draft.set({ phase: withOwner(phase, items, peer) });
-  const current = draft.state.members.get(peer);
-  if (current !== undefined) draft.setMember({ ...current, progressAt: draft.at });
-  if (isEvaluation) draft.effects.push({ type: "evaluate", peer, session, version, chunks: items });
-  else draft.effects.push({ type: "assign", peer, session, step: version, shards: items });
+  draft.touch(peer);
+  if (phase.type === "training") {
+    assign(draft, peer, phase.step, items, SLICE_NAMES);
+    return;
+  }
+  const { version } = phase;
+  for (const slice of SLICE_NAMES) sendParameters(draft, peer, slice, version, true);
+  const session = draft.state.members.get(peer)?.session;
+  if (session !== undefined) draft.effects.push({ type: "evaluate", peer, session, version, chunks: items });
+}
+
+/**
+ * Gives all shards of the next step to the ready workers, with the slice of its parameters that is there already. Not
+ * where something else comes first: an evaluation, an interrupt's end, a pause for lack of workers.
+ */
+export function giveAhead(draft: Draft, slice: SliceName): void {
+  const { phase, plan, members, interruptedBy } = draft.state;
+  if (phase.type !== "training" || interruptedBy !== undefined) return;
+  const step = phase.step + 1;
+  const ready = readyMembers(members);
+  if (step % plan.stepsPerEpoch === 0 || ready.length < plan.minWorkers) return;
+  let ahead = boardOf(plan, step);
+  for (const [i, items] of share(ahead, unowned(ahead), ready.length).entries()) {
+    const taker = ready[i];
+    if (taker === undefined || items.length === 0) continue;
+    ahead = setOwner(ahead, items, taker.peer);
+    assign(draft, taker.peer, step, items, [slice]);
+  }
+  draft.set({ phase: { ...phase, ahead } });
+}
+
+/** What a worker was given of the next step is nobody's again, and will be given out once that step begins. */
+export function takeBackAhead(draft: Draft, peer: PeerId): void {
+  const { phase } = draft.state;
+  if (phase.type !== "training" || phase.ahead === undefined) return;
+  draft.set({ phase: { ...phase, ahead: setOwner(phase.ahead, owedBy(phase.ahead, peer), undefined) } });
+}
+
+/** @param available the slices of the step's version that exist: those that the worker lacks go along */
+function assign(
+  draft: Draft,
+  peer: PeerId,
+  step: number,
+  shards: readonly number[],
+  available: readonly SliceName[],
+): void {
+  const member = draft.state.members.get(peer);
+  if (member === undefined) return;
+  const slices = available.filter((slice) => heldAt(member.holds, slice, step, false) !== step);
+  const holds = slices.reduce((held, slice) => holding(held, slice, step, false), member.holds);
+  draft.setMember({ ...member, holds });
+  draft.effects.push({ type: "assign", peer, session: member.session, step, shards, slices });
 }
 
 export function sendParameters(draft: Draft, peer: PeerId, slice: SliceName, version: number, averaged: boolean): void {

@@ -94,7 +94,10 @@ function coordinatorPayloadBytes(header: CoordinatorMessage): readonly number[] 
     case "parameters":
       return [SLICES[header.slice].stateLength * FLOAT_BYTES];
     case "assign":
-      return [header.shards.reduce((samples, shard) => samples + shard.count, 0) * FLOAT_BYTES];
+      return [
+        header.shards.reduce((samples, shard) => samples + shard.count, 0) * FLOAT_BYTES,
+        ...header.slices.map((slice) => SLICES[slice].stateLength * FLOAT_BYTES),
+      ];
     default:
       return [];
   }

@@ -10,7 +10,7 @@ import { z } from "zod";
  */
 
 /** Raised when a peer of the old version could misread a message of the new one. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Bounds on what a peer can claim, far above what a run needs. */
 export const LIMITS = {
@@ -21,6 +21,8 @@ export const LIMITS = {
   shardsPerBatch: 2_048,
   samplesPerBatch: 65_536,
   steps: 2 ** 40,
+  /** More than an hour. */
+  micros: 2 ** 32 - 1,
   text: 2_000,
   /** Any characters of this number fit into a header. */
   stack: 10_000,
@@ -33,6 +35,7 @@ const count = (max: number) => z.int().min(0).max(max);
 const text = z.string().max(LIMITS.text).overwrite(printable);
 const session = z.string().min(1).max(100);
 const step = count(LIMITS.steps);
+const micros = count(LIMITS.micros);
 const slice = z.enum(["dense", "conv"]);
 const shardCount = z.int().min(1).max(LIMITS.shardsPerBatch);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -60,6 +63,17 @@ const result = z.strictObject({
   session,
   step,
   slice,
+  /** How the worker spent its time on the assignment so far, in microseconds. */
+  spent: z.strictObject({
+    /** Idle, from the end of its last task until it had all that this one needs. */
+    wait: micros,
+    /** Making the engine's inputs. */
+    gather: micros,
+    /** In the engine, and adding up shards. */
+    compute: micros,
+    /** From having all that the task needs to sending this. */
+    held: micros,
+  }),
   nodes: z
     .array(z.strictObject({ level: count(16), index: count(LIMITS.shardsPerBatch) }))
     .min(1)
@@ -120,12 +134,16 @@ const parameters = z.strictObject({
 });
 
 /**
- * Shards to compute for a step. Payload: one uint32 frame with the sample indices of all these shards, in order.
+ * Shards to compute for a step, as soon as the worker has the parameters of that version. Some slices come along, others
+ * may follow. Payload: one uint32 frame with the sample indices of all these shards, in order; then one float32 frame for
+ * each of `slices`.
  */
 const assign = z.strictObject({
   type: z.literal("assign"),
   session,
   step,
+  /** Slices of the step's version of the state vector that come with this. */
+  slices: z.array(slice).max(2),
   /** From 0; keys the augmentation. */
   epoch: step,
   shardCount,
@@ -147,7 +165,8 @@ const evaluate = z.strictObject({
   count: z.int().min(1).max(LIMITS.samplesPerBatch),
 });
 
-const ping = z.strictObject({ type: z.literal("ping"), session });
+/** `step` is the one under way: all that it needs was sent before. */
+const ping = z.strictObject({ type: z.literal("ping"), session, step });
 
 const stop = z.strictObject({ type: z.literal("stop"), session, reason: text });
 
@@ -162,6 +181,7 @@ export type CoordinatorMessage = z.infer<typeof coordinatorHeader>;
 export type Hello = z.infer<typeof hello>;
 export type Welcome = z.infer<typeof welcome>;
 export type Assign = z.infer<typeof assign>;
+export type Spent = z.infer<typeof result>["spent"];
 export type Evaluate = z.infer<typeof evaluate>;
 export type RejectionCode = (typeof REJECTIONS)[number];
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Plan } from "../../../src/coordinator/machine/types.ts";
 import type { WorkerMessage } from "../../../src/shared/protocol/messages.ts";
 import { CoordinatorScript } from "../../support/coordinator-script.ts";
+import { NO_TIME } from "../../support/messages.ts";
 
 type Result = Extract<WorkerMessage, { type: "result" }>;
 
@@ -19,7 +20,7 @@ describe("answers that must not count", () => {
 
   const result = (step: number, shards: readonly number[], peer = "A"): Result => {
     const session = script.session(peer);
-    return { type: "result", session, step, slice: "dense", nodes: script.nodes(step, shards) };
+    return { type: "result", session, step, slice: "dense", spent: NO_TIME, nodes: script.nodes(step, shards) };
   };
 
   test.each<[string, () => void, string]>([
@@ -94,8 +95,8 @@ describe("answers that must not count", () => {
       B: result step 0 dense 1/1
         accept dense 1/1
         apply dense of step 0
-        A <- parameters 1 dense
-        B <- parameters 1 dense
+        A <- assign step 1 shards 0,1 +dense
+        B <- assign step 1 shards 2,3 +dense
       B: result step 0 conv 1/1
         accept conv 1/1
       A: result step 0 dense 0/0 0/0
@@ -139,17 +140,15 @@ describe("numbers that are not finite", () => {
       B: result step 0 dense 1/0
         accept dense 1/0
         apply dense of step 0
-        B <- parameters 1 dense
+        A <- assign step 1 shards 0,1 +dense
+        B <- assign step 1 shards 2,3 +dense
       B: result step 0 conv 1/0
         accept conv 1/0
         apply conv of step 0
-        commit step 0
-        begin step 1, 4 shards
-        A <- parameters 1 dense
         A <- parameters 1 conv
-        A <- assign step 1 shards 0,1
         B <- parameters 1 conv
-        B <- assign step 1 shards 2,3"
+        commit step 0
+        begin step 1, 4 shards"
     `);
   });
 
@@ -170,14 +169,13 @@ describe("numbers that are not finite", () => {
       A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1,2,3 +dense
       A: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
-        commit step 0
-        begin step 1, 4 shards
         A <- parameters 1 conv
-        A <- assign step 1 shards 0,1,2,3"
+        commit step 0
+        begin step 1, 4 shards"
     `);
   });
 

@@ -22,7 +22,7 @@ describe("an interrupt", () => {
       "A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1,2,3 +dense
       interrupt by SIGINT
       interrupt by SIGTERM
       A: result step 0 conv 2/0
@@ -82,9 +82,7 @@ describe("an interrupt", () => {
         C <- welcome as worker-3
       C: ready
         report worker-3 joined, 2 ready
-        C <- parameters 0 dense
-        C <- parameters 0 conv
-        C <- assign step 0 shards 0,1
+        C <- assign step 0 shards 0,1 +dense +conv
       C: result step 0 dense 1/0
         accept dense 1/0
       C: result step 0 conv 1/0
@@ -92,8 +90,6 @@ describe("an interrupt", () => {
       B: result step 0 dense 1/1
         accept dense 1/1
         apply dense of step 0
-        C <- parameters 1 dense
-        B <- parameters 1 dense
       B: result step 0 conv 1/1
         accept conv 1/1
         apply conv of step 0

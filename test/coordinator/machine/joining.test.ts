@@ -24,17 +24,15 @@ describe("workers that come", () => {
       A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1 +dense
+        B <- assign step 1 shards 2,3 +dense
       A: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
-        commit step 0
-        begin step 1, 4 shards
         A <- parameters 1 conv
-        A <- assign step 1 shards 0,1
-        B <- parameters 1 dense
         B <- parameters 1 conv
-        B <- assign step 1 shards 2,3"
+        commit step 0
+        begin step 1, 4 shards"
     `);
   });
 
@@ -60,12 +58,8 @@ describe("workers that come", () => {
         B <- welcome as worker-2
       B: ready
         report worker-2 joined, 2 ready
-        A <- parameters 0 dense
-        A <- parameters 0 conv
-        A <- assign step 0 shards 0,1
-        B <- parameters 0 dense
-        B <- parameters 0 conv
-        B <- assign step 0 shards 2,3"
+        A <- assign step 0 shards 0,1 +dense +conv
+        B <- assign step 0 shards 2,3 +dense +conv"
     `);
   });
 
@@ -81,14 +75,13 @@ describe("workers that come", () => {
       A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1,2,3 +dense
       A: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
-        commit step 0
-        begin step 1, 4 shards
         A <- parameters 1 conv
-        A <- assign step 1 shards 0,1,2,3"
+        commit step 0
+        begin step 1, 4 shards"
     `);
   });
 
@@ -102,9 +95,7 @@ describe("workers that come", () => {
         A2 <- welcome as worker-3
       A2: ready
         report worker-3 joined, 2 ready
-        A2 <- parameters 0 dense
-        A2 <- parameters 0 conv
-        A2 <- assign step 0 shards 0,1"
+        A2 <- assign step 0 shards 0,1 +dense +conv"
     `);
   });
 
@@ -119,20 +110,17 @@ describe("workers that come", () => {
         A <- welcome as worker-2
       A: ready
         report worker-2 joined, 1 ready
-        A <- parameters 0 dense
-        A <- parameters 0 conv
-        A <- assign step 0 shards 0,1,2,3
+        A <- assign step 0 shards 0,1,2,3 +dense +conv
       A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1,2,3 +dense
       A: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
-        commit step 0
-        begin step 1, 4 shards
         A <- parameters 1 conv
-        A <- assign step 1 shards 0,1,2,3"
+        commit step 0
+        begin step 1, 4 shards"
     `);
   });
 

@@ -25,20 +25,17 @@ describe("workers that go", () => {
       A: leaving, it received SIGTERM
         A <- stop, left
         report worker-1 left (it received SIGTERM), 4 shards reassigned, 1 ready
-        B <- parameters 0 dense
-        B <- parameters 0 conv
-        B <- assign step 0 shards 0,1,2,3
+        B <- assign step 0 shards 0,1,2,3 +dense +conv
       B: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        B <- parameters 1 dense
+        B <- assign step 1 shards 0,1,2,3 +dense
       B: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
-        commit step 0
-        begin step 1, 4 shards
         B <- parameters 1 conv
-        B <- assign step 1 shards 0,1,2,3"
+        commit step 0
+        begin step 1, 4 shards"
     `);
   });
 
@@ -61,7 +58,6 @@ describe("workers that go", () => {
       B: result step 1 dense 1/1
         accept dense 1/1
         apply dense of step 1
-        B <- parameters 2 dense
       B: result step 1 conv 1/1
         accept conv 1/1
       B: result step 1 conv 1/0
@@ -86,12 +82,11 @@ describe("workers that go", () => {
       "A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1 +dense
+        B <- assign step 1 shards 2,3 +dense
       A is lost: its connection was lost
         report worker-1 lost (its connection was lost), 4 shards reassigned, 1 ready
-        B <- parameters 0 dense
-        B <- parameters 0 conv
-        B <- assign step 0 shards 0,1,2,3
+        B <- assign step 0 shards 0,1,2,3 +dense +conv
       B is lost: its connection was lost
         report worker-2 lost (its connection was lost), 4 shards reassigned, 0 ready
       tick at 12000 ms
@@ -100,17 +95,13 @@ describe("workers that go", () => {
         C <- welcome as worker-3
       C: ready
         report worker-3 joined, 1 ready
-        C <- parameters 0 dense
-        C <- parameters 0 conv
-        C <- assign step 0 shards 0,1,2,3
+        C <- assign step 0 shards 0,1,2,3 +dense +conv
       C: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
         commit step 0
         begin step 1, 4 shards
-        C <- parameters 1 dense
-        C <- parameters 1 conv
-        C <- assign step 1 shards 0,1,2,3"
+        C <- assign step 1 shards 0,1,2,3 +dense +conv"
     `);
   });
 
@@ -131,9 +122,7 @@ describe("workers that go", () => {
       C: ready
         report worker-3 joined, 2 ready
         A <- assign step 0 shards 2
-        C <- parameters 0 dense
-        C <- parameters 0 conv
-        C <- assign step 0 shards 3"
+        C <- assign step 0 shards 3 +dense +conv"
     `);
   });
 
@@ -174,9 +163,7 @@ describe("workers that go", () => {
     expect(script.transcript()).toMatchInlineSnapshot(`
       "process 7 exited
         report worker-1 lost (its process exited with code 1), 4 shards reassigned, 1 ready
-        B <- parameters 0 dense
-        B <- parameters 0 conv
-        B <- assign step 0 shards 0,1,2,3"
+        B <- assign step 0 shards 0,1,2,3 +dense +conv"
     `);
   });
 
@@ -187,9 +174,7 @@ describe("workers that go", () => {
       "A: failed, out of memory
         report warning: worker-1 failed: out of memory
         report worker-1 lost (failed: out of memory), 4 shards reassigned, 1 ready
-        B <- parameters 0 dense
-        B <- parameters 0 conv
-        B <- assign step 0 shards 0,1,2,3"
+        B <- assign step 0 shards 0,1,2,3 +dense +conv"
     `);
   });
 });

@@ -26,24 +26,20 @@ describe("a whole run", () => {
         A <- welcome as worker-1
       A: ready
         report worker-1 joined, 1 ready
-        A <- parameters 0 dense
-        A <- parameters 0 conv
-        A <- assign step 0 shards 0,1,2,3
+        A <- assign step 0 shards 0,1,2,3 +dense +conv
       A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1,2,3 +dense
       A: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
+        A <- parameters 1 conv
         commit step 0
         begin step 1, 4 shards
-        A <- parameters 1 conv
-        A <- assign step 1 shards 0,1,2,3
       A: result step 1 dense 2/0
         accept dense 2/0
         apply dense of step 1
-        A <- parameters 2 dense
       A: result step 1 conv 2/0
         accept conv 2/0
         apply conv of step 1
@@ -70,9 +66,7 @@ describe("a whole run", () => {
         A <- welcome as worker-1
       A: ready
         report worker-1 joined, 1 ready
-        A <- parameters 0 dense
-        A <- parameters 0 conv
-        A <- assign step 0 shards 0,1,2,3
+        A <- assign step 0 shards 0,1,2,3 +dense +conv
       B: hello
         B <- welcome as worker-2
       B: ready
@@ -80,17 +74,15 @@ describe("a whole run", () => {
       A: result step 0 dense 2/0
         accept dense 2/0
         apply dense of step 0
-        A <- parameters 1 dense
+        A <- assign step 1 shards 0,1 +dense
+        B <- assign step 1 shards 2 +dense
       A: result step 0 conv 2/0
         accept conv 2/0
         apply conv of step 0
-        commit step 0
-        begin step 1, 3 shards
         A <- parameters 1 conv
-        A <- assign step 1 shards 0,1
-        B <- parameters 1 dense
         B <- parameters 1 conv
-        B <- assign step 1 shards 2"
+        commit step 0
+        begin step 1, 3 shards"
     `);
     begin(["A", "B"], { minWorkers: 2, shardsInLastStep: 3 });
     script.sends("A", "dense");
@@ -109,17 +101,15 @@ describe("a whole run", () => {
       B: result step 0 dense 1/1
         accept dense 1/1
         apply dense of step 0
-        A <- parameters 1 dense
-        B <- parameters 1 dense
+        A <- assign step 1 shards 0,1 +dense
+        B <- assign step 1 shards 2 +dense
       B: result step 0 conv 1/1
         accept conv 1/1
         apply conv of step 0
+        A <- parameters 1 conv
+        B <- parameters 1 conv
         commit step 0
         begin step 1, 3 shards
-        A <- parameters 1 conv
-        A <- assign step 1 shards 0,1
-        B <- parameters 1 conv
-        B <- assign step 1 shards 2
       B: result step 1 dense 1/1
         accept dense 1/1
       B: result step 1 conv 1/1
@@ -127,8 +117,6 @@ describe("a whole run", () => {
       A: result step 1 dense 1/0
         accept dense 1/0
         apply dense of step 1
-        A <- parameters 2 dense
-        B <- parameters 2 dense
       A: result step 1 conv 1/0
         accept conv 1/0
         apply conv of step 1
@@ -158,7 +146,6 @@ describe("a whole run", () => {
       "A: result step 0 dense 0/0
         accept dense 0/0
         apply dense of step 0
-        A <- parameters 1 dense
       A: result step 0 conv 0/0
         accept conv 0/0
         apply conv of step 0
@@ -169,12 +156,10 @@ describe("a whole run", () => {
       A: evaluated version 1 chunk 0: 7 correct
         epoch 0 evaluated: 7 correct
         begin step 1, 1 shards
-        A <- parameters 1 conv
-        A <- assign step 1 shards 0
+        A <- assign step 1 shards 0 +dense +conv
       A: result step 1 dense 0/0
         accept dense 0/0
         apply dense of step 1
-        A <- parameters 2 dense
       A: result step 1 conv 0/0
         accept conv 0/0
         apply conv of step 1
@@ -236,9 +221,7 @@ describe("time", () => {
       "tick at 30001 ms
         A <- rejected, unknown-session
         report worker-1 lost (no result for 30 s), 4 shards reassigned, 1 ready
-        B <- parameters 0 dense
-        B <- parameters 0 conv
-        B <- assign step 0 shards 0,1,2,3"
+        B <- assign step 0 shards 0,1,2,3 +dense +conv"
     `);
   });
 

@@ -31,7 +31,7 @@ describe("objection", () => {
   });
 
   test.each([
-    ["protocol-version", { protocol: 2 }, /version 1, the worker 2: install the same version of lockstep/],
+    ["protocol-version", { protocol: 1 }, /version 2, the worker 1: install the same version of lockstep/],
     ["model", { modelDigest: "1".repeat(64) }, /model has other tensors/],
     [
       "data",
@@ -46,7 +46,7 @@ describe("objection", () => {
   });
 
   test("to another protocol is told before all else", () => {
-    const stranger = { ...hello, protocol: 2, modelDigest: "1".repeat(64), dataDigest: "1".repeat(64) };
+    const stranger = { ...hello, protocol: 1, modelDigest: "1".repeat(64), dataDigest: "1".repeat(64) };
     expect(objection(stranger, TERMS)?.code).toBe("protocol-version");
   });
 });

@@ -30,7 +30,10 @@ function payloadFor(header: WorkerMessage | CoordinatorMessage): (Float32Array |
     case "parameters":
       return [randomVector(SLICES[header.slice].stateLength, 3)];
     case "assign":
-      return [new Uint32Array(header.shards.reduce((sum, shard) => sum + shard.count, 0)).fill(0xfedcba98)];
+      return [
+        new Uint32Array(header.shards.reduce((sum, shard) => sum + shard.count, 0)).fill(0xfedcba98),
+        ...header.slices.map((slice, i) => randomVector(SLICES[slice].stateLength, i)),
+      ];
     default:
       return [];
   }
@@ -116,7 +119,16 @@ describe("frames", () => {
 
   test("samples that do not match the shards are refused", () => {
     const shards = [{ index: 0, count: 3 }];
-    const assign = { type: "assign", session: "s", step: 0, epoch: 0, shardCount: 1, globalCount: 3, shards };
+    const assign = {
+      type: "assign",
+      session: "s",
+      step: 0,
+      epoch: 0,
+      shardCount: 1,
+      globalCount: 3,
+      shards,
+      slices: [],
+    };
     expect(refusal([pack(assign), new Uint8Array(8)], decodeFromCoordinator).message).toContain("12 expected");
   });
 });
