@@ -68,6 +68,17 @@ addCommand(
   async () => (await import("./commands/doctor.ts")).doctorCommand,
   [["lockstep doctor", "before you begin"]],
 );
+addCommand(
+  "bench",
+  "Measure how fast this machine trains, and where the time goes.",
+  async () => (await import("./commands/bench.ts")).benchCommand,
+  [
+    ["lockstep bench", "everything, in some minutes; close other programs first"],
+    ["lockstep bench --only engine,step --rounds 9", "one core's speed, with more rounds"],
+    ["lockstep bench --only memory --soak-steps 100000", "whether memory stays flat in a long run"],
+    ["lockstep bench --json | tail -n 1 | jq .suites", "for scripts"],
+  ],
+);
 
 collectGarbageRarely();
 try {

@@ -1,15 +1,25 @@
 import type { Signal } from "./shared/errors.ts";
 import { availableParallelism } from "node:os";
 import { prepareTrainingRun } from "./coordinator/training-run.ts";
-import { LocalWorkers } from "./local-workers.ts";
+import type { Coordinator } from "./coordinator/coordinator.ts";
+import { LocalWorkers } from "./local-workers/local-workers.ts";
+import type { Launch } from "./local-workers/local-worker.ts";
+import { launchProcess } from "./local-workers/process.ts";
+import { launchThread } from "./local-workers/thread.ts";
 import { privateEndpoint } from "./private-endpoint.ts";
 import type { TrainConfig } from "./shared/config.ts";
-import { loadDataset, summarise } from "./shared/data/dataset.ts";
+import { type Dataset, loadDataset, summarise } from "./shared/data/dataset.ts";
+import { inSharedMemory } from "./shared/data/shared-dataset.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
+import { ThreadNetwork } from "./shared/transport/threads.ts";
+import type { CoordinatorTransport } from "./shared/transport/transport.ts";
 import { listenZmq } from "./shared/transport/zmq.ts";
 import { VERSION } from "./version.ts";
 
-/** Single-node mode: a coordinator in this process and worker processes beside it, over ZeroMQ as in a fleet. */
+/**
+ * Single-node mode: a coordinator in this process with workers beside it, either as threads that share memory with it, or
+ * as processes over ZeroMQ, as in a fleet.
+ */
 export interface SingleNodeRun {
   readonly runDir: string;
   readonly metricsUrl: string;
@@ -26,19 +36,16 @@ export async function startSingleNode(
   config: TrainConfig,
   onEvent: (event: TrainingEvent) => void,
 ): Promise<SingleNodeRun> {
-  const dataset = summarise(await loadDataset(config.data));
-  const endpoint = privateEndpoint();
+  const dataset = await loadDataset(config.data);
+  const link = config.isolation === "process" ? await linkProcesses(config) : linkThreads(config, dataset);
   let workers: LocalWorkers | undefined;
   try {
-    const transport = await listenZmq(endpoint.address);
-    const run = await prepareTrainingRun({ config, dataset, transport, version: VERSION, onEvent });
+    const { transport } = link;
+    const run = await prepareTrainingRun({ config, dataset: summarise(dataset), transport, version: VERSION, onEvent });
     workers = new LocalWorkers({
       count: workerCount(config),
       needed: Math.max(1, config.minWorkers),
-      address: transport.address,
-      engine: config.engine,
-      data: config.data,
-      onExit: (pid, reason) => run.coordinator.workerExited(pid, reason),
+      launch: link.launcher(run.coordinator),
       onTooFew: (message) => run.coordinator.giveUp(message),
       onWarning: (message) => onEvent({ type: "warning", message }),
     });
@@ -48,16 +55,57 @@ export async function startSingleNode(
         return await run.run();
       } finally {
         await started.close();
-        endpoint.remove();
+        link.remove();
       }
     };
     const { coordinator, runDir, metricsUrl } = run;
     return { runDir, metricsUrl, result: finish(), interrupt: (signal) => coordinator.interrupt(signal) };
   } catch (thrown) {
     await workers?.close();
+    link.remove();
+    throw thrown;
+  }
+}
+
+/** How the coordinator and its local workers are connected. */
+interface Link {
+  readonly transport: CoordinatorTransport;
+  launcher(coordinator: Coordinator): Launch;
+  /** Removes what was made for it. */
+  remove(): void;
+}
+
+async function linkProcesses({ engine, data }: TrainConfig): Promise<Link> {
+  const endpoint = privateEndpoint();
+  try {
+    const transport = await listenZmq(endpoint.address);
+    return {
+      transport,
+      launcher: (coordinator) => () =>
+        launchProcess({
+          ...{ address: transport.address, engine, data },
+          onExit: (pid, reason) => coordinator.processExited(pid, reason),
+        }),
+      remove: () => endpoint.remove(),
+    };
+  } catch (thrown) {
     endpoint.remove();
     throw thrown;
   }
+}
+
+function linkThreads({ engine }: TrainConfig, dataset: Dataset): Link {
+  const network = new ThreadNetwork();
+  const shared = inSharedMemory(dataset);
+  return {
+    transport: network.listen(),
+    launcher: (coordinator) => () =>
+      launchThread({
+        ...{ network, engine, dataset: shared },
+        onExit: (peer, reason) => coordinator.threadExited(peer, reason),
+      }),
+    remove: () => {},
+  };
 }
 
 /** More workers than cores, or than shards in a batch, would only wait; but as many as must be ready are started. */

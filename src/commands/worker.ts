@@ -1,4 +1,4 @@
-import { CHILD_MARK } from "../child-mark.ts";
+import { CHILD_MARK } from "../local-workers/child-mark.ts";
 import { systemClock } from "../shared/clock.ts";
 import type { WorkerConfig } from "../shared/config.ts";
 import { SIGNALS } from "../shared/errors.ts";

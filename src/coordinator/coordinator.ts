@@ -61,7 +61,7 @@ export class Coordinator {
     const { config, dataset, clock } = options;
     this.#options = options;
     this.#plan = new RunPlan(config, dataset);
-    this.#model = new ModelState(this.#memory, initialModelState(config.seed), config.ema);
+    this.#model = new ModelState(this.#memory, initialModelState(config.seed), config.ema, options.transport.memory);
     this.#outbox = new Outbox(options, this.#plan, this.#model);
     this.#statistics = new RunStatistics(clock.now());
     this.#state = initialState(this.#plan.forMachine(config, dataset), randomUUID());
@@ -102,8 +102,13 @@ export class Coordinator {
   }
 
   /** A worker process on this machine has ended: known sooner than by its silence. */
-  workerExited(pid: number, reason: string): void {
+  processExited(pid: number, reason: string): void {
     this.#handle({ type: "process-exited", pid, reason });
+  }
+
+  /** The same of a thread. */
+  threadExited(peer: PeerId, reason: string): void {
+    this.#handle({ type: "peer-lost", peer, reason });
   }
 
   /** Ends the run with an error, after a checkpoint if any step was done. */

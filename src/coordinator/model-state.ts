@@ -9,6 +9,7 @@ import {
 } from "../shared/model/contribution.ts";
 import { BATCH_NORM_MOMENTUM, PARAMETER_COUNT, STATE_COUNT, STATISTIC_COUNT } from "../shared/model/lenet5.ts";
 import type { Moments, Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
+import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import { adamFactors } from "./adam.ts";
 
 /** Everything that a training step changes. `p` is the whole state vector; `m` and `v` cover the parameters. */
@@ -43,13 +44,16 @@ export class ModelState {
   #averagedStep = 0;
   /** Immutable copies of slices as sent: a buffer that was sent must never change. */
   readonly #snapshots = new Map<string, Float32Array>();
+  readonly #payloads: PayloadMemory;
 
   /**
    * @param state `[61_794]`, copied
    * @param ema how much of the average of the weights each step keeps, 0 (the average is the last step's) to below 1
+   * @param payloads for the copies that are sent
    */
-  constructor(memory: VectorMemory, state: Float32Array, ema = 0) {
+  constructor(memory: VectorMemory, state: Float32Array, ema = 0, payloads: PayloadMemory = FRESH_MEMORY) {
     this.#memory = memory;
+    this.#payloads = payloads;
     this.#ema = ema;
     this.#average = memory.allocate(STATE_COUNT);
     this.#average.values.set(state);
@@ -109,7 +113,7 @@ export class ModelState {
   commit(): StepSums {
     invariant(this.#stepped.size === SLICE_NAMES.length, `step ${this.#step} was committed before all its slices`);
     [this.#current, this.#next] = [this.#next, this.#current];
-    for (const name of SLICE_NAMES) this.#snapshots.delete(snapshotKey(this.#step, name));
+    for (const name of SLICE_NAMES) this.#forget(snapshotKey(this.#step, name));
     this.#stepped.clear();
     this.#step += 1;
     return this.#sums;
@@ -125,9 +129,17 @@ export class ModelState {
     if (known !== undefined) return known;
     const isNext = version === this.#step + 1 && this.#stepped.has(name);
     invariant(isNext || version === this.#step, `there is no version ${version} of slice ${name} to send`);
-    const copy = (isNext ? this.#next : this.#current).slices[name].p.values.slice(0, SLICES[name].stateLength);
+    const copy = this.#payloads.allocate(SLICES[name].stateLength);
+    copy.set((isNext ? this.#next : this.#current).slices[name].p.values);
     this.#snapshots.set(key, copy);
     return copy;
+  }
+
+  #forget(key: string): void {
+    const snapshot = this.#snapshots.get(key);
+    if (snapshot === undefined) return;
+    this.#snapshots.delete(key);
+    this.#payloads.release(snapshot);
   }
 
   /** The same of the average, for evaluation. */

@@ -56,6 +56,13 @@ export function oneOf<const Word extends string>(words: readonly [Word, ...Word[
   return z.enum(words, { error: allowed }).register(valueInfo, { placeholder: "name", allowed, range: allowed });
 }
 
+/** Some of a few words; as text with commas between them. */
+export function someOf<const Word extends string>(words: readonly [Word, ...Word[]]) {
+  const allowed = `${alternatives(words)}, or several of them with commas between`;
+  const list = z.array(z.enum(words, { error: allowed }), { error: allowed }).min(1, allowed);
+  return z.preprocess(wordsFromText, list).register(valueInfo, { placeholder: "names", allowed, range: allowed });
+}
+
 /** On or off; as text `true`, `false`, `1` or `0`. */
 export function toggle() {
   const allowed = "true, false, 1 or 0";
@@ -100,6 +107,10 @@ function integerFromText(value: unknown): unknown {
 
 function decimalFromText(value: unknown): unknown {
   return typeof value === "string" && /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : value;
+}
+
+function wordsFromText(value: unknown): unknown {
+  return typeof value === "string" ? value.split(",").map((word) => word.trim()) : value;
 }
 
 function booleanFromText(value: unknown): unknown {

@@ -6,7 +6,17 @@
  */
 
 import { z } from "zod";
-import { endpoint, fraction, integer, integerOrAuto, oneOf, positiveNumber, text, toggle } from "./config-values.ts";
+import {
+  endpoint,
+  fraction,
+  integer,
+  integerOrAuto,
+  oneOf,
+  positiveNumber,
+  someOf,
+  text,
+  toggle,
+} from "./config-values.ts";
 
 const MAX_SHARDS_PER_BATCH = 2048;
 
@@ -74,7 +84,9 @@ const localWorkers = {
     .default("auto")
     .describe("workers to start on this machine; auto takes one per core that helps"),
   ...engine,
-  isolation: oneOf(["auto", "process"]).default("auto").describe("how the workers are kept apart"),
+  isolation: oneOf(["auto", "thread", "process"])
+    .default("auto")
+    .describe("workers as threads that share memory (auto, faster), or as processes over ZeroMQ, as in a fleet"),
 };
 
 const listen = {
@@ -94,6 +106,35 @@ const connection = {
 
 const checkpoint = {
   checkpoint: text("FILE", "the path of a checkpoint (.safetensors)").describe("the checkpoint to evaluate (required)"),
+};
+
+/** What `lockstep bench` can measure, in the order in which it does. */
+export const BENCH_SUITES = [
+  "engine",
+  "step",
+  "reduce",
+  "codec",
+  "exchange",
+  "training",
+  "time-to-accuracy",
+  "memory",
+] as const;
+
+const bench = {
+  only: someOf(BENCH_SUITES).exactOptional().describe("what to measure; everything if not given"),
+  rounds: integer(1, 100)
+    .exactOptional()
+    .describe("how often each figure is taken, in turns with the others; 5 if not given, 1 with --quick"),
+  quick: toggle().default(false).describe("little work: shows that everything runs, not how fast"),
+  soakSteps: integer(100, 100_000_000).default(4_000).describe("steps of the run that memory watches"),
+};
+
+const reports = {
+  jsonFile: text("FILE", "the path of a file to write")
+    .exactOptional()
+    .describe("also write all figures there, as JSON"),
+  markdownFile: text("FILE", "the path of a file to write").exactOptional().describe("also write the tables there"),
+  ...json,
 };
 
 /** Not an option: whether somebody asked for `metricsPort`; if not, and it is taken, another port will do. */
@@ -119,6 +160,7 @@ export const COMMAND_OPTIONS = {
   worker: { Network: connection, Compute: { ...engine, ...data }, Output: quiet },
   eval: { Input: { ...checkpoint, ...data }, Compute: engine, Output: json },
   doctor: { Input: data, Output: json },
+  bench: { Measuring: bench, Data: data, Output: reports },
 } as const satisfies Record<string, Record<string, OptionTable>>;
 
 export type CommandName = keyof typeof COMMAND_OPTIONS;
@@ -132,6 +174,7 @@ export const COMMAND_SCHEMAS = {
   worker: z.object({ ...connection, ...engine, ...data, ...quiet }),
   eval: z.object({ ...checkpoint, ...data, ...engine, ...json }),
   doctor: z.object({ ...data, ...json }),
+  bench: z.object({ ...bench, ...data, ...reports }),
 } as const satisfies Record<CommandName, z.ZodObject>;
 
 /** What `train` and `coordinator` have in common. */
@@ -141,6 +184,8 @@ export type CoordinatorConfig = z.infer<typeof COMMAND_SCHEMAS.coordinator>;
 export type WorkerConfig = z.infer<typeof COMMAND_SCHEMAS.worker>;
 export type EvalConfig = z.infer<typeof COMMAND_SCHEMAS.eval>;
 export type DoctorConfig = z.infer<typeof COMMAND_SCHEMAS.doctor>;
+export type BenchConfig = z.infer<typeof COMMAND_SCHEMAS.bench>;
+export type BenchSuite = (typeof BENCH_SUITES)[number];
 
 /** The resolved options of a command. */
 export type CommandConfig<Command extends CommandName> = z.infer<(typeof COMMAND_SCHEMAS)[Command]>;

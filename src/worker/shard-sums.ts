@@ -10,7 +10,8 @@ import {
 import { STATISTIC_COUNT } from "../shared/model/lenet5.ts";
 import { PartialSums } from "../shared/reduction/partial-sums.ts";
 import type { TreeNode } from "../shared/reduction/tree.ts";
-import { VectorMemory } from "../shared/vector/vector-memory.ts";
+import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
+import { type Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
 
 /** Partial sums in the form in which they are sent. */
 export interface SummedSlice {
@@ -57,9 +58,17 @@ export class ShardSums {
     this.#sums.conv.add({ level: 0, index: shard }, vector);
   }
 
-  /** What is to be sent of a slice, copied out. */
-  take(slice: SliceName): SummedSlice {
+  /**
+   * What is to be sent of a slice, copied out.
+   * @param memory where to
+   */
+  take(slice: SliceName, memory: PayloadMemory = FRESH_MEMORY): SummedSlice {
     const partial = this.#sums[slice].partial();
-    return { nodes: partial.map(({ node }) => node), sums: partial.map(({ sum }) => sum.values.slice()) };
+    const copy = ({ values }: Vector): Float32Array => {
+      const copied = memory.allocate(values.length);
+      copied.set(values);
+      return copied;
+    };
+    return { nodes: partial.map(({ node }) => node), sums: partial.map(({ sum }) => copy(sum)) };
   }
 }

@@ -6,6 +6,7 @@ import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATE_COUNT } from "../shared
 import { floatsInto } from "../shared/protocol/codec.ts";
 import { COPIES, copyOf } from "../shared/protocol/holdings.ts";
 import type { Assign, Evaluate, Welcome } from "../shared/protocol/messages.ts";
+import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import type { DenseFinal, Engine, ShardGradient } from "./engines/engine.ts";
 import type { TaskClock } from "./task-clock.ts";
 import { ShardSums, type SummedSlice } from "./shard-sums.ts";
@@ -32,6 +33,7 @@ export interface TaskListener {
 export class TaskRunner {
   readonly #engine: Engine;
   readonly #clock: TaskClock;
+  readonly #memory: PayloadMemory;
   readonly #train: InputSource;
   readonly #test: InputSource;
   readonly #sums = new ShardSums();
@@ -45,8 +47,10 @@ export class TaskRunner {
   /** The task whose first shard's inputs stand ready. */
   #gathered: Assign | undefined;
 
-  constructor(engine: Engine, dataset: Dataset, clock: TaskClock) {
+  /** @param memory of the vectors that `onSlice` is given */
+  constructor(engine: Engine, dataset: Dataset, clock: TaskClock, memory: PayloadMemory = FRESH_MEMORY) {
     this.#engine = engine;
+    this.#memory = memory;
     this.#clock = clock;
     this.#train = new InputSource(dataset.train);
     this.#test = new InputSource(dataset.test);
@@ -140,7 +144,7 @@ export class TaskRunner {
   }
 
   #emit(slice: SliceName, listener: TaskListener): void {
-    if (!listener.isCancelled()) listener.onSlice(slice, this.#sums.take(slice));
+    if (!listener.isCancelled()) listener.onSlice(slice, this.#sums.take(slice, this.#memory));
   }
 
   #state({ version, averaged }: VersionName): Float32Array {

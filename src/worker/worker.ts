@@ -53,7 +53,7 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#taskClock = new TaskClock(options.clock);
-    this.#runner = new TaskRunner(options.engine, options.dataset, this.#taskClock);
+    this.#runner = new TaskRunner(options.engine, options.dataset, this.#taskClock, options.transport.memory);
     this.#state = initialState(options.address, options.coordinatorTimeoutMs, options.clock.now());
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -165,6 +165,7 @@ export class Worker {
             ...sums.slice(first, end),
           );
         }
+        for (const sum of sums) this.#options.transport.memory.release(sum);
       },
       onEvaluated: (correct) => {
         if (task.type !== "evaluate") return;

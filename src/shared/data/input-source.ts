@@ -3,7 +3,7 @@ import { IMAGE_SIZE } from "../model/lenet5.ts";
 import { drawAffine, randomAffine } from "./augment.ts";
 import { STORED_SIZE } from "./idx.ts";
 import { NORMALISED, resize } from "./preprocess.ts";
-import type { Split } from "./split.ts";
+import type { ResizedImages, Split } from "./split.ts";
 
 /** Distort images at random, in a way that depends on these and on the sample's index. */
 export interface Augmentation {
@@ -18,7 +18,6 @@ export interface Augmentation {
  */
 export class InputSource {
   readonly #split: Split;
-  /** [count, 32, 32]; an image's bytes are valid once `#isResized` says so. */
   readonly #resized: Uint8Array;
   /** The same bytes, four at a time. */
   readonly #words: Uint32Array;
@@ -26,9 +25,10 @@ export class InputSource {
 
   constructor(split: Split) {
     this.#split = split;
-    this.#resized = new Uint8Array(split.count * IMAGE_SIZE);
-    this.#words = new Uint32Array(this.#resized.buffer);
-    this.#isResized = new Uint8Array(split.count);
+    const { bytes, done } = split.resized ?? roomForResized(split.count, ArrayBuffer);
+    this.#resized = bytes;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    this.#isResized = done;
   }
 
   /** Samples that can be asked for: indices stay below this. */
@@ -62,10 +62,11 @@ export class InputSource {
     labels: Uint8Array,
     augmentation: Augmentation | undefined,
   ): void {
-    invariant(this.#isResized[sample] !== undefined, `sample ${sample} is not one of ${this.count}`);
-    if (this.#isResized[sample] === 0) {
+    if (!(sample < this.count)) throw new RangeError(`sample ${sample} is not one of ${this.count}`);
+    // Two threads may both resize an image: to the same bytes.
+    if (Atomics.load(this.#isResized, sample) === 0) {
       resize(this.#split.pixels, sample * STORED_SIZE, this.#resized, sample * IMAGE_SIZE);
-      this.#isResized[sample] = 1;
+      Atomics.store(this.#isResized, sample, 1);
     }
     labels[place] = this.#split.labels[sample]!;
     if (augmentation !== undefined) {
@@ -75,6 +76,14 @@ export class InputSource {
       normalise(this.#resized, this.#words, sample * IMAGE_SIZE, images, place * IMAGE_SIZE);
     }
   }
+}
+
+/** Room for a split's resized images, none of which is there yet. */
+export function roomForResized(
+  count: number,
+  Memory: ArrayBufferConstructor | SharedArrayBufferConstructor,
+): ResizedImages {
+  return { bytes: new Uint8Array(new Memory(count * IMAGE_SIZE)), done: new Uint8Array(new Memory(count)) };
 }
 
 /** Normalises one image. Most of it is background, so whole words of four such bytes are passed over. */

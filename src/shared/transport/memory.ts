@@ -1,6 +1,12 @@
 import { invariant } from "../errors.ts";
 import type { Frames } from "../protocol/codec.ts";
-import type { CoordinatorHandlers, CoordinatorTransport, PeerId, WorkerTransport } from "./transport.ts";
+import {
+  type CoordinatorHandlers,
+  type CoordinatorTransport,
+  FRESH_MEMORY,
+  type PeerId,
+  type WorkerTransport,
+} from "./transport.ts";
 
 /** What the network does with a message: deliver it this many times (0 drops it), after this many deliveries of others. */
 export interface Fate {
@@ -44,6 +50,7 @@ export class MemoryNetwork {
   listen(): CoordinatorTransport {
     return {
       address: "memory:",
+      memory: FRESH_MEMORY,
       start: (handlers) => {
         invariant(this.#coordinator === undefined, "a memory network has one coordinator");
         this.#coordinator = handlers;
@@ -66,6 +73,7 @@ export class MemoryNetwork {
     this.#connections += 1;
     const peer = `memory-${this.#connections}`;
     return {
+      memory: FRESH_MEMORY,
       start: (onMessage) => this.#workers.set(peer, onMessage),
       send: (frames) => {
         if (this.#workers.has(peer)) this.#carry({ direction: "to-coordinator", peer, frames });

@@ -4,9 +4,18 @@ import type { Frames } from "../protocol/codec.ts";
 export type PeerId = string;
 
 export interface CoordinatorHandlers {
+  /** Frames are valid until this returns: copy what must be kept. */
   onMessage(peer: PeerId, frames: Frames): void;
   /** A message could not be delivered since the peer's connection is gone; the peer's id will not come back. */
   onUnreachable(peer: PeerId): void;
+}
+
+/** Memory for vectors that are to be sent: some transports move it to the other side without a copy. */
+export interface PayloadMemory {
+  /** A vector to fill and then to send, to one peer or to several. Its contents are undefined. */
+  allocate(length: number): Float32Array;
+  /** Gives an allocated vector back once it will not be sent again; it may still be under way. */
+  release(vector: Float32Array): void;
 }
 
 /**
@@ -16,6 +25,7 @@ export interface CoordinatorHandlers {
 export interface CoordinatorTransport {
   /** Where workers connect: a free port is resolved. */
   readonly address: string;
+  readonly memory: PayloadMemory;
   /** Begins to deliver. To be called once. */
   start(handlers: CoordinatorHandlers): void;
   send(peer: PeerId, frames: Frames): void;
@@ -25,8 +35,16 @@ export interface CoordinatorTransport {
 
 /** A worker's end; it reconnects by itself. */
 export interface WorkerTransport {
+  readonly memory: PayloadMemory;
+  /** @param onMessage its frames are valid until it returns: copy what must be kept */
   start(onMessage: (frames: Frames) => void): void;
   send(frames: Frames): void;
   /** Gives what was sent a moment to leave. From now on nothing is delivered, and sending does nothing. */
   close(): Promise<void>;
 }
+
+/** Memory that is new each time: for transports that may still read a vector long after it was sent. */
+export const FRESH_MEMORY: PayloadMemory = {
+  allocate: (length) => new Float32Array(length),
+  release: () => {},
+};

@@ -2,7 +2,13 @@ import { Dealer, Router } from "zeromq";
 import { LockstepError, messageOf, systemCode } from "../errors.ts";
 import type { Frames } from "../protocol/codec.ts";
 import { claimIpcPath, releaseIpcPath } from "./ipc-path.ts";
-import type { CoordinatorHandlers, CoordinatorTransport, PeerId, WorkerTransport } from "./transport.ts";
+import {
+  type CoordinatorHandlers,
+  type CoordinatorTransport,
+  FRESH_MEMORY,
+  type PeerId,
+  type WorkerTransport,
+} from "./transport.ts";
 
 /** The transport between processes: ROUTER and DEALER sockets of ZeroMQ, over tcp or ipc. */
 
@@ -63,6 +69,7 @@ export function connectZmq(address: string): WorkerTransport {
 
 class ZmqCoordinatorTransport implements CoordinatorTransport {
   readonly address: string;
+  readonly memory = FRESH_MEMORY;
   readonly #socket: Router;
   #handlers: CoordinatorHandlers | undefined;
 
@@ -101,6 +108,7 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
 }
 
 class ZmqWorkerTransport implements WorkerTransport {
+  readonly memory = FRESH_MEMORY;
   readonly #socket: Dealer;
 
   constructor(socket: Dealer) {
