@@ -55,6 +55,30 @@ export class InputSource {
     for (let sample = start; sample < end; sample++) this.#write(sample, sample - start, images, labels, undefined);
   }
 
+  /**
+   * The same samples as bytes, before normalisation: 0 for background to 255.
+   *
+   * @param pixels [n, 32, 32] or larger
+   * @param labels [n] or larger
+   */
+  gatherPixels(indices: ArrayLike<number>, pixels: Uint8Array, labels: Uint8Array): void {
+    requireRoom(indices.length, pixels, labels);
+    for (let place = 0; place < indices.length; place++) this.#copy(indices[place]!, place, pixels, labels);
+  }
+
+  /** The same for the samples from `start` up to, not including, `end`. */
+  gatherPixelsRange(start: number, end: number, pixels: Uint8Array, labels: Uint8Array): void {
+    requireRoom(end - start, pixels, labels);
+    for (let sample = start; sample < end; sample++) this.#copy(sample, sample - start, pixels, labels);
+  }
+
+  #copy(sample: number, place: number, pixels: Uint8Array, labels: Uint8Array): void {
+    this.#resize(sample);
+    labels[place] = this.#split.labels[sample]!;
+    const start = sample * IMAGE_SIZE;
+    pixels.set(this.#resized.subarray(start, start + IMAGE_SIZE), place * IMAGE_SIZE);
+  }
+
   #write(
     sample: number,
     place: number,
@@ -62,12 +86,7 @@ export class InputSource {
     labels: Uint8Array,
     augmentation: Augmentation | undefined,
   ): void {
-    if (!(sample < this.count)) throw new RangeError(`sample ${sample} is not one of ${this.count}`);
-    // Two threads may both resize an image: to the same bytes.
-    if (Atomics.load(this.#isResized, sample) === 0) {
-      resize(this.#split.pixels, sample * STORED_SIZE, this.#resized, sample * IMAGE_SIZE);
-      Atomics.store(this.#isResized, sample, 1);
-    }
+    this.#resize(sample);
     labels[place] = this.#split.labels[sample]!;
     if (augmentation !== undefined) {
       const affine = randomAffine(augmentation.seed, augmentation.epoch, sample);
@@ -75,6 +94,14 @@ export class InputSource {
     } else {
       normalise(this.#resized, this.#words, sample * IMAGE_SIZE, images, place * IMAGE_SIZE);
     }
+  }
+
+  #resize(sample: number): void {
+    if (!(sample < this.count)) throw new RangeError(`sample ${sample} is not one of ${this.count}`);
+    if (Atomics.load(this.#isResized, sample) !== 0) return;
+    // Two threads may both do this for the same image: they write the same bytes.
+    resize(this.#split.pixels, sample * STORED_SIZE, this.#resized, sample * IMAGE_SIZE);
+    Atomics.store(this.#isResized, sample, 1);
   }
 }
 
@@ -103,7 +130,7 @@ function normalise(
   }
 }
 
-function requireRoom(samples: number, images: Float32Array, labels: Uint8Array): void {
+function requireRoom(samples: number, images: Float32Array | Uint8Array, labels: Uint8Array): void {
   invariant(
     images.length >= samples * IMAGE_SIZE && labels.length >= samples,
     `buffers for ${images.length / IMAGE_SIZE} images and ${labels.length} labels are too small for ${samples}`,

@@ -1,6 +1,6 @@
 import { LockstepError } from "../../shared/errors.ts";
 import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATISTIC_COUNT } from "../../shared/model/lenet5.ts";
-import type { EvaluationInput, ShardInput } from "./engine.ts";
+import type { EvaluationInput, Images, ShardInput } from "./engine.ts";
 
 /** Checks that every engine makes alike, so that a wrong call fails with the same words whatever computes. */
 
@@ -38,9 +38,14 @@ export function notLoaded(): LockstepError {
   return new LockstepError("usage", "the engine has no parameters: call load() first");
 }
 
-function checkImages(images: Float32Array, labels: Uint8Array): number {
+function checkImages(images: Images, labels: Uint8Array): number {
   if (labels.length === 0) throw new LockstepError("usage", "there are no labels: pass one image or more");
-  checkLength("images", images, labels.length * IMAGE_SIZE, `${IMAGE_SIZE} pixels for each of ${labels.length} labels`);
+  const expected = labels.length * IMAGE_SIZE;
+  const what = `${IMAGE_SIZE} pixels for each of ${labels.length} labels`;
+  if (!(images instanceof Uint8Array)) checkLength("images", images, expected, what);
+  else if (images.length !== expected) {
+    throw new LockstepError("usage", `images has ${images.length} bytes, expected ${expected} (${what})`);
+  }
   return labels.length;
 }
 

@@ -2,9 +2,14 @@
 
 export type EngineName = "wasm" | "reference";
 
+/**
+ * Images, `[n][32][32]`, row-major: normalised pixels as float32, or pixels from 0 (background) to 255, which the engine
+ * normalises as `NORMALISED` in shared/data/preprocess.ts says. Bytes are a quarter of the traffic.
+ */
+export type Images = Float32Array | Uint8Array;
+
 export interface ShardInput {
-  /** Normalised pixels, `[n][32][32]`, row-major. */
-  readonly images: Float32Array;
+  readonly images: Images;
   /** Class of each image, `[n]`, 0 to 9. */
   readonly labels: Uint8Array;
   /** Samples in the whole global batch: the gradient is divided by this, not by the shard's own size. */
@@ -36,8 +41,7 @@ export interface ShardGradient {
 export type DenseFinal = (partial: ShardGradient) => void;
 
 export interface EvaluationInput {
-  /** Normalised pixels, `[n][32][32]`. */
-  readonly images: Float32Array;
+  readonly images: Images;
   /** Class of each image, `[n]`; only its length is used by engines. */
   readonly labels: Uint8Array;
   /** `[22]`: running mean, 6 channels of bn1, then 16 of bn2. */

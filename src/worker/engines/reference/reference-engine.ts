@@ -1,10 +1,15 @@
+import { NORMALISED } from "../../../shared/data/preprocess.ts";
 import { CONV1_CHANNELS } from "../../../shared/model/lenet5.ts";
 import { checkEvaluation, checkParameters, checkShard, notLoaded } from "../check-input.ts";
-import type { DenseFinal, Engine, EvaluationInput, Logits, ShardGradient, ShardInput } from "../engine.ts";
+import type { DenseFinal, Engine, EvaluationInput, Images, Logits, ShardGradient, ShardInput } from "../engine.ts";
 import { crossEntropy } from "./loss.ts";
 import { type NetworkStatistics, backward, forward } from "./network.ts";
 
 const float32 = (length: number): Float32Array => new Float32Array(length);
+
+function normalised(images: Images): Float32Array {
+  return images instanceof Float32Array ? images : Float32Array.from(images, (byte) => NORMALISED[byte]!);
+}
 
 /**
  * The slow, obvious engine: plain loops that read like the textbook. It says what the right answer is; use it to check
@@ -23,7 +28,7 @@ export class ReferenceEngine implements Engine {
   gradients(shard: ShardInput, denseFinal?: DenseFinal): ShardGradient {
     if (this.#parameters === undefined) throw notLoaded();
     const count = checkShard(shard);
-    const activations = forward(this.#parameters, shard.images, count, float32);
+    const activations = forward(this.#parameters, normalised(shard.images), count, float32);
     const { lossSum, correct, dLogits } = crossEntropy(activations.logits, shard.labels, shard.globalCount, float32);
     const { bn1, bn2 } = activations.statistics;
     const result: ShardGradient = {
@@ -45,7 +50,7 @@ export class ReferenceEngine implements Engine {
       bn1: { mean: runningMean.subarray(0, CONV1_CHANNELS), variance: runningVar.subarray(0, CONV1_CHANNELS) },
       bn2: { mean: runningMean.subarray(CONV1_CHANNELS), variance: runningVar.subarray(CONV1_CHANNELS) },
     };
-    const { logits } = forward(this.#parameters, batch.images, count, float32, running);
+    const { logits } = forward(this.#parameters, normalised(batch.images), count, float32, running);
     return { logits: Float32Array.from(logits) };
   }
 

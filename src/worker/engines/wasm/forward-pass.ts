@@ -13,12 +13,17 @@ import {
 } from "./network.ts";
 
 /**
- * Logits of `count` images that lie at `shard.images`, the unused lanes of the last group zeroed.
+ * Logits of `count` images that lie at `shard.images`, normalised or as bytes, zeros behind the last.
  *
  * With "batch" statistics their mean and variance are computed on the way. With "running" ones they have been folded
  * already, and no image's result depends on another's.
  */
-export function forward(network: Network, count: number, statistics: "batch" | "running"): void {
+export function forward(
+  network: Network,
+  count: number,
+  statistics: "batch" | "running",
+  pixels: "float32" | "bytes",
+): void {
   const { kernels, model, shard } = network;
   const groups = groupsOf(count);
   const training = statistics === "batch";
@@ -26,7 +31,8 @@ export function forward(network: Network, count: number, statistics: "batch" | "
 
   for (let g = 0; g < groups; g++) {
     const input = shard.input + g * GROUP_BYTES.input;
-    kernels.interleave(shard.images + g * GROUP_BYTES.input, input, IMAGE_SIZE);
+    if (pixels === "float32") kernels.interleave(shard.images + g * GROUP_BYTES.input, input, IMAGE_SIZE);
+    else kernels.interleaveBytes(shard.images + g * 4 * IMAGE_SIZE, input, IMAGE_SIZE, model.normalised);
     kernels.conv1Forward(
       input,
       parameters + OFFSETS.conv1.weight,

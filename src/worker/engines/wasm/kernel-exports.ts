@@ -7,6 +7,7 @@ export interface Lenet5Kernels {
   firstFreeByte(): Address;
 
   interleave(from: Address, to: Address, n: number): void;
+  interleaveBytes(from: Address, to: Address, n: number, table: Address): void;
   separate(from: Address, to: Address, n: number): void;
   sumLanes(from: Address, to: Address, n: number): void;
   clear(at: Address, bytes: number): void;

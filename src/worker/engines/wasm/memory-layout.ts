@@ -78,6 +78,8 @@ export function layOutModel(start: Address) {
     /** [22] each: 6 channels of bn1, then 16 of bn2 */
     mean: allocator.floats(STATISTIC_COUNT / 2),
     variance: allocator.floats(STATISTIC_COUNT / 2),
+    /** [256]: what the network sees for each byte of an image */
+    normalised: allocator.floats(256),
     /** {sum of the losses: f64, correct images: i32} */
     summary: allocator.bytes(16),
     bn1: normalization(allocator, CONV1_CHANNELS),
@@ -99,7 +101,7 @@ export function layOutShard(start: Address, groups: number) {
   return {
     /** [images], bytes */
     labels: allocator.bytes(images),
-    /** [images][32][32], as they came */
+    /** [images][32][32], float32 or bytes, as they came */
     images: allocator.floats(images * VALUES.input),
     /** [G][1][32][32][4] */
     input: allocator.floats(images * VALUES.input),

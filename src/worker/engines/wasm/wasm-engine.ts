@@ -1,8 +1,9 @@
 import { LockstepError } from "../../../shared/errors.ts";
 import { WASM_PAGE_BYTES, instantiateKernels } from "../../../shared/kernel-module.ts";
+import { NORMALISED } from "../../../shared/data/preprocess.ts";
 import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATISTIC_COUNT } from "../../../shared/model/lenet5.ts";
 import { checkEvaluation, checkParameters, checkShard, notLoaded } from "../check-input.ts";
-import type { DenseFinal, Engine, EvaluationInput, Logits, ShardGradient, ShardInput } from "../engine.ts";
+import type { DenseFinal, Engine, EvaluationInput, Images, Logits, ShardGradient, ShardInput } from "../engine.ts";
 import { convolutionBackward, denseBackward, loss } from "./backward-pass.ts";
 import { foldRunningStatistics, forward } from "./forward-pass.ts";
 import type { Lenet5Kernels } from "./kernel-exports.ts";
@@ -50,6 +51,7 @@ export class WasmEngine implements Engine {
     this.#capacity = EVALUATION_CHUNK;
     this.#shard = this.#makeRoom(this.#capacity);
     this.#views = this.#makeViews();
+    this.#views.floats.set(NORMALISED, this.#model.normalised / 4);
   }
 
   load(parameters: Float32Array): void {
@@ -62,11 +64,11 @@ export class WasmEngine implements Engine {
     if (!this.#loaded) throw notLoaded();
     const count = checkShard(shard);
     this.#reserve(count);
-    this.#copyImages(shard.images);
+    const pixels = this.#copyImages(shard.images);
     this.#views.bytes.set(shard.labels, this.#shard.labels);
 
     const network = { kernels: this.#kernels, model: this.#model, shard: this.#shard };
-    forward(network, count, "batch");
+    forward(network, count, "batch", pixels);
     loss(network, count, shard.globalCount);
     denseBackward(network, count);
     const { summary, gradient, mean, variance } = this.#views;
@@ -95,8 +97,8 @@ export class WasmEngine implements Engine {
     const logits = this.#logits;
     for (let start = 0; start < count; start += EVALUATION_CHUNK) {
       const end = Math.min(start + EVALUATION_CHUNK, count);
-      this.#copyImages(batch.images.subarray(start * IMAGE_SIZE, end * IMAGE_SIZE));
-      forward(network, end - start, "running");
+      const pixels = this.#copyImages(batch.images.subarray(start * IMAGE_SIZE, end * IMAGE_SIZE));
+      forward(network, end - start, "running", pixels);
       for (let image = start; image < end; image++) {
         const [group, lane] = [(image - start) >> 2, image & 3];
         const from = this.#shard.logits / 4 + group * CLASS_COUNT * 4 + lane;
@@ -110,13 +112,18 @@ export class WasmEngine implements Engine {
     this.#loaded = false;
   }
 
-  /** Copies images in and zeroes the lanes behind them, so that nothing of an earlier shard is ever read. */
-  #copyImages(images: Float32Array): void {
-    const { floats } = this.#views;
-    const start = this.#shard.images / 4;
-    const count = images.length / IMAGE_SIZE;
-    floats.set(images, start);
-    floats.fill(0, start + images.length, start + groupsOf(count) * 4 * IMAGE_SIZE);
+  /**
+   * Copies images in and zeroes the lanes behind them, so that nothing of an earlier shard is ever read.
+   * @returns what the pixels are
+   */
+  #copyImages(images: Images): "float32" | "bytes" {
+    const { floats, bytes } = this.#views;
+    const isBytes = images instanceof Uint8Array;
+    const into = isBytes ? bytes : floats;
+    const start = isBytes ? this.#shard.images : this.#shard.images / 4;
+    into.set(images, start);
+    into.fill(0, start + images.length, start + groupsOf(images.length / IMAGE_SIZE) * 4 * IMAGE_SIZE);
+    return isBytes ? "bytes" : "float32";
   }
 
   #reserve(count: number): void {
