@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/integration/**", "test/bench/**"],
+          exclude: ["test/integration/**"],
         },
       },
       {

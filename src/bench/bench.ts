@@ -32,9 +32,9 @@ export interface Peer {
   readonly absent?: string;
   readonly processes: number;
   /** Forward and backward pass in images/s; undefined where it has none, or it would take too long. */
-  gradients(images: number): Candidate | undefined;
+  readonly gradients: (images: number) => Candidate | undefined;
   /** Whole training steps in images/s, with the data in memory. */
-  training(batchSize: number): Candidate | undefined;
+  readonly training: (batchSize: number) => Candidate | undefined;
 }
 
 /** One round in a quick run; else as many as asked for, or as many as a long measurement deserves. */

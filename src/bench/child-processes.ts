@@ -24,6 +24,11 @@ export class ChildProcesses {
     this.#ending = true;
     await Promise.all([...this.#running].map(ended));
   }
+
+  /** Ends what still runs at once, without a wait. */
+  kill(): void {
+    for (const child of this.#running) child.kill("SIGKILL");
+  }
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -1,23 +1,34 @@
+import { type MessagePort, workerData } from "node:worker_threads";
 import { collectGarbageRarely } from "../garbage-collection.ts";
 import { systemClock } from "../shared/clock.ts";
+import { connectThread } from "../shared/transport/threads.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
 import { Worker } from "../worker/worker.ts";
 import { answerBytes } from "./bare-sockets.ts";
 import { blankDataset } from "./blank-dataset.ts";
 import { NoOpEngine } from "./no-op-engine.ts";
 
-/** A program of its own: one worker of suite `exchange`. Arguments: which kind, the address, samples of the data set. */
+/** What one worker of suite `exchange` is told, as JSON in its only argument or as a thread's data. */
+export interface ExchangeWorkerData {
+  readonly through: "bare sockets" | "processes" | "threads";
+  readonly address: string;
+  /** Of the data set. */
+  readonly samples: number;
+  /** A thread's connection. */
+  readonly port?: MessagePort;
+}
 
-const [kind, address = "", samples = "1"] = process.argv.slice(2);
+/** A program of its own, or a thread. */
+const { through, address, samples, port } = (workerData ?? JSON.parse(process.argv[2] ?? "")) as ExchangeWorkerData;
 
 collectGarbageRarely();
 process.once("disconnect", () => process.exit(1));
-if (kind === "bare") {
+if (through === "bare sockets") {
   await answerBytes(address);
 } else {
   const worker = new Worker({
-    transport: connectZmq(address),
-    ...{ address, engine: new NoOpEngine(), dataset: blankDataset(Number(samples)) },
+    transport: port === undefined ? connectZmq(address) : connectThread(port),
+    ...{ address, engine: new NoOpEngine(), dataset: blankDataset(samples) },
     clock: systemClock,
     coordinatorTimeoutMs: 60_000,
     say: () => {},

@@ -1,5 +1,5 @@
 import { ModelState } from "../coordinator/model-state.ts";
-import { type Dataset } from "../shared/data/dataset.ts";
+import type { Dataset } from "../shared/data/dataset.ts";
 import { InputSource } from "../shared/data/input-source.ts";
 import { epochOrder } from "../shared/data/sampler.ts";
 import {
@@ -38,7 +38,7 @@ export class InProcessTrainer {
     dense: new PartialSums(this.#memory, SLICES.dense.contributionLength),
     conv: new PartialSums(this.#memory, SLICES.conv.contributionLength),
   };
-  readonly #images = new Float32Array(SHARD_SIZE * IMAGE_SIZE);
+  readonly #pixels = new Uint8Array(SHARD_SIZE * IMAGE_SIZE);
   readonly #labels = new Uint8Array(SHARD_SIZE);
   #next = 0;
 
@@ -63,9 +63,9 @@ export class InProcessTrainer {
     this.#engine.load(this.#model.state.subarray(0, PARAMETER_COUNT));
     for (let start = 0; start < batch.length; start += SHARD_SIZE) {
       const samples = batch.subarray(start, start + SHARD_SIZE);
-      const images = this.#images.subarray(0, samples.length * IMAGE_SIZE);
+      const images = this.#pixels.subarray(0, samples.length * IMAGE_SIZE);
       const labels = this.#labels.subarray(0, samples.length);
-      this.#inputs.gather(samples, images, labels);
+      this.#inputs.gatherPixels(samples, images, labels);
       const gradient = await this.#engine.gradients({ images, labels, globalCount: batch.length });
       this.#addShard(start / SHARD_SIZE, gradient, samples.length, batch.length);
     }

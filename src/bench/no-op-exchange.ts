@@ -1,99 +1,140 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { Worker as Thread } from "node:worker_threads";
 import { Coordinator } from "../coordinator/coordinator.ts";
 import { privateEndpoint } from "../private-endpoint.ts";
 import { systemClock } from "../shared/clock.ts";
 import { configFrom } from "../shared/config-resolve.ts";
 import { summarise } from "../shared/data/dataset.ts";
-import { LockstepError } from "../shared/errors.ts";
+import { LockstepError, messageOf } from "../shared/errors.ts";
+import { ThreadNetwork } from "../shared/transport/threads.ts";
+import type { CoordinatorTransport } from "../shared/transport/transport.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
 import { exchangeBytes } from "./bare-sockets.ts";
 import { blankDataset } from "./blank-dataset.ts";
 import type { ChildProcesses } from "./child-processes.ts";
+import type { ExchangeWorkerData } from "./exchange-worker.ts";
 
-/** Steps in which nothing is computed, with each worker in a process of its own. */
+/** Steps in which nothing is computed: each worker has one image a step, and its gradient is there at once. */
 
 export interface Exchange {
   readonly workers: number;
+  /** Steps before those that are measured: the workers' compilers finish. */
+  readonly warmUpSteps: number;
   /** Steps that are measured. */
   readonly steps: number;
   readonly children: ChildProcesses;
 }
 
-/** Steps before those that are measured: the workers' compilers finish. */
-const WARM_UP_STEPS = 200;
-
-/** Milliseconds a step with the real coordinator and workers, each with one image a step. */
-export async function exchangeThroughLockstep({ workers, steps, children }: Exchange): Promise<number> {
-  const samples = workers * (WARM_UP_STEPS + steps);
-  const dataset = blankDataset(samples);
+/** Milliseconds a step with the real coordinator, and real workers in processes of their own. */
+export async function exchangeBetweenProcesses(exchange: Exchange): Promise<number> {
   const endpoint = privateEndpoint();
-  const timer = new StepTimer(steps);
   try {
     const transport = await listenZmq(endpoint.address);
-    const coordinator = new Coordinator({
-      config: configFrom("coordinator", { epochs: 1, batchSize: workers, shardSize: 1, minWorkers: workers }),
-      ...{ dataset: summarise(dataset), transport, clock: systemClock },
-      ...{ runDir: "", saveCheckpoint: () => Promise.resolve("") },
-      onEvent: (event) => {
-        if (event.type === "step") timer.stepDone(event.step);
-      },
-    });
-    const run = coordinator.run();
-    const ends = startWorkers(children, workers, ["lockstep", transport.address, String(samples)]);
-    ends.catch((thrown: unknown) => coordinator.giveUp(String(thrown)));
-    await Promise.all([run, ends]);
+    const data = { through: "processes", address: transport.address, samples: samplesOf(exchange) } as const;
+    return await coordinate(transport, exchange, () => startProcesses(exchange, data));
   } finally {
     endpoint.remove();
   }
-  return timer.msPerStep;
 }
 
-/** Milliseconds a step for the same bytes through bare sockets. */
-export async function exchangeThroughBareSockets({ workers, steps, children }: Exchange): Promise<number> {
+/** The same with workers in threads of this process. */
+export async function exchangeBetweenThreads(exchange: Exchange): Promise<number> {
+  const network = new ThreadNetwork();
+  const data = { through: "threads", address: "", samples: samplesOf(exchange) } as const;
+  return coordinate(network.listen(), exchange, () => startThreads(network, exchange, data));
+}
+
+/** The same bytes through bare sockets, between processes. */
+export async function exchangeThroughBareSockets(exchange: Exchange): Promise<number> {
   const endpoint = privateEndpoint();
-  const timer = new StepTimer(steps);
+  const timer = new StepTimer(exchange);
   try {
-    const run = exchangeBytes(endpoint.address, workers, WARM_UP_STEPS + steps, (step) => timer.stepDone(step));
-    await Promise.all([run, startWorkers(children, workers, ["bare", endpoint.address])]);
+    const { workers, warmUpSteps, steps } = exchange;
+    const run = exchangeBytes(endpoint.address, workers, warmUpSteps + steps, (step) => timer.stepDone(step));
+    const data = { through: "bare sockets", address: endpoint.address, samples: 0 } as const;
+    await Promise.all([run, startProcesses(exchange, data)]);
   } finally {
     endpoint.remove();
   }
   return timer.msPerStep;
 }
 
-/** @returns a promise that all have ended well */
-async function startWorkers(children: ChildProcesses, count: number, args: readonly string[]): Promise<void> {
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  const program = fileURLToPath(new URL(`./exchange-worker${extension}`, import.meta.url));
-  const flags = extension === ".ts" ? process.execArgv : [];
-  const ends = Array.from({ length: count }, async () => {
-    const child = children.start(process.execPath, [...flags, program, ...args], {
+function samplesOf({ workers, warmUpSteps, steps }: Exchange): number {
+  return workers * (warmUpSteps + steps);
+}
+
+/** @param startWorkers gives a promise that all have ended well */
+async function coordinate(
+  transport: CoordinatorTransport,
+  exchange: Exchange,
+  startWorkers: () => Promise<void>,
+): Promise<number> {
+  const { workers } = exchange;
+  const timer = new StepTimer(exchange);
+  const coordinator = new Coordinator({
+    config: configFrom("coordinator", { epochs: 1, batchSize: workers, shardSize: 1, minWorkers: workers }),
+    ...{ dataset: summarise(blankDataset(samplesOf(exchange))), transport, clock: systemClock },
+    ...{ runDir: "", saveCheckpoint: () => Promise.resolve("") },
+    onEvent: (event) => {
+      if (event.type === "step") timer.stepDone(event.step);
+    },
+  });
+  const run = coordinator.run();
+  const ends = startWorkers();
+  ends.catch((thrown: unknown) => coordinator.giveUp(messageOf(thrown)));
+  await Promise.all([run, ends]);
+  return timer.msPerStep;
+}
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+const PROGRAM = new URL(`./exchange-worker${EXTENSION}`, import.meta.url);
+
+async function startProcesses({ children, workers }: Exchange, data: ExchangeWorkerData): Promise<void> {
+  const flags = EXTENSION === ".ts" ? process.execArgv : [];
+  const ends = Array.from({ length: workers }, async () => {
+    const child = children.start(process.execPath, [...flags, fileURLToPath(PROGRAM), JSON.stringify(data)], {
+      // The channel closes with this process, however it ends: the worker then ends too.
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     await once(child, "exit");
-    if (child.exitCode !== 0) throw new LockstepError("failed", "a worker of suite exchange has failed");
+    if (child.exitCode !== 0) throw workerFailed();
   });
   await Promise.all(ends);
 }
 
+async function startThreads(network: ThreadNetwork, { workers }: Exchange, data: ExchangeWorkerData): Promise<void> {
+  const ends = Array.from({ length: workers }, async () => {
+    const { port } = network.open();
+    const thread = new Thread(PROGRAM, { workerData: { ...data, port }, transferList: [port] });
+    const [code] = (await once(thread, "exit")) as [number];
+    if (code !== 0) throw workerFailed();
+  });
+  await Promise.all(ends);
+}
+
+function workerFailed(): LockstepError {
+  return new LockstepError("failed", "a worker of suite exchange has failed");
+}
+
 /** Times the steps after the warm-up. */
 class StepTimer {
-  readonly #steps: number;
+  readonly #exchange: Exchange;
   #startedAt = 0;
   #endedAt = NaN;
 
-  constructor(steps: number) {
-    this.#steps = steps;
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
   }
 
   /** @param step from 1 */
   stepDone(step: number): void {
-    if (step === WARM_UP_STEPS) this.#startedAt = performance.now();
-    if (step === WARM_UP_STEPS + this.#steps) this.#endedAt = performance.now();
+    const { warmUpSteps, steps } = this.#exchange;
+    if (step === warmUpSteps) this.#startedAt = performance.now();
+    if (step === warmUpSteps + steps) this.#endedAt = performance.now();
   }
 
   get msPerStep(): number {
-    return (this.#endedAt - this.#startedAt) / this.#steps;
+    return (this.#endedAt - this.#startedAt) / this.#exchange.steps;
   }
 }

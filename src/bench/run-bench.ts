@@ -14,9 +14,15 @@ import { inWorkshop, type Workshop } from "./workshop.ts";
 /** What a program that builds on the bench adds to it. */
 export interface BenchAdditions {
   /** Starts other programs to compare with. They are ended with the bench. */
-  startPeers?(surroundings: Pick<Bench, "children" | "folder" | "quick">): Promise<readonly Peer[]>;
+  readonly startPeers?: (surroundings: Pick<Bench, "children" | "folder" | "quick">) => Promise<readonly Peer[]>;
   /** What all reports together come to. */
-  conclude?(reports: readonly SuiteReport[]): { readonly markdown: string; readonly json: Record<string, unknown> };
+  readonly conclude?: (reports: readonly SuiteReport[]) => Conclusion;
+}
+
+export interface Conclusion {
+  readonly markdown: string;
+  /** Fields that are added to the JSON object. */
+  readonly json: Readonly<Record<string, unknown>>;
 }
 
 const ROUNDS = 5;

@@ -12,9 +12,9 @@ export interface Column {
 /** A table with columns as wide as their widest cell. */
 export function markdownTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map(({ title }, i) => Math.max(3, title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (cells: readonly string[]): string => {
+  const line = (row: readonly string[]): string => {
     const padded = columns.map(({ align }, i) => {
-      const cell = cells[i] ?? "";
+      const cell = row[i] ?? "";
       return align === "left" ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
     });
     return `| ${padded.join(" | ")} |`;

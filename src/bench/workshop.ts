@@ -11,7 +11,7 @@ export interface Workshop {
   /** A temporary folder. */
   readonly folder: string;
   /** Does something at the end, before the folder is removed. Must not throw. */
-  defer(action: () => void): void;
+  readonly defer: (action: () => void) => void;
 }
 
 /**
@@ -22,6 +22,16 @@ export async function inWorkshop(work: (workshop: Workshop) => Promise<void>): P
   const children = new ChildProcesses();
   const folder = mkdtempSync(join(tmpdir(), "lockstep-bench-"));
   const deferred: (() => void)[] = [];
+  const tidyUp = (): void => {
+    for (const action of deferred.splice(0)) action();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  // A second signal ends this process at once.
+  const atExit = (): void => {
+    children.kill();
+    tidyUp();
+  };
+  process.once("exit", atExit);
   let restore: () => void = () => {};
   const interrupted = new Promise<Signal>((resolve) => {
     restore = onSignal(resolve);
@@ -34,8 +44,8 @@ export async function inWorkshop(work: (workshop: Workshop) => Promise<void>): P
     return signal === undefined ? 0 : SIGNAL_EXIT_CODES[signal];
   } finally {
     await children.end();
-    for (const action of deferred) action();
-    rmSync(folder, { recursive: true, force: true });
+    tidyUp();
+    process.off("exit", atExit);
     restore();
   }
 }

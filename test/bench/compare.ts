@@ -12,6 +12,7 @@ import { inWorkshop, type Workshop } from "../../src/bench/workshop.ts";
 import type { BenchConfig } from "../../src/shared/config.ts";
 import { type Dataset, loadDataset } from "../../src/shared/data/dataset.ts";
 import { LockstepError, messageOf } from "../../src/shared/errors.ts";
+import { formatPlural } from "../../src/shared/format.ts";
 import { initialState } from "../../src/shared/model/initialise.ts";
 import { PARAMETER_COUNT } from "../../src/shared/model/lenet5.ts";
 
@@ -99,7 +100,7 @@ async function compareTraining(
 ): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   for (const workers of [1, 2]) {
-    say(`training at batch ${batchSize} with ${workers} workers`);
+    say(`training at batch ${batchSize} with ${formatPlural(workers, "worker")}`);
     const candidates = builds.map(({ root }) =>
       trainingOf(
         { cli: join(root, "dist/cli.js"), children, folder, data },
@@ -116,7 +117,8 @@ function commitOf(revision: string): string {
   try {
     return git("rev-parse", "--verify", "--end-of-options", `${revision}^{commit}`);
   } catch (thrown) {
-    throw new LockstepError("usage", `--compare ${revision}: git knows no such revision here (${messageOf(thrown)})`);
+    const message = `--compare ${revision}: git knows no such revision here; name a commit, branch or tag of this clone`;
+    throw new LockstepError("usage", message, { cause: thrown });
   }
 }
 
@@ -128,7 +130,7 @@ async function buildRevision(commit: string, { children, folder, defer }: Worksh
     try {
       git("worktree", "remove", "--force", root);
     } catch (thrown) {
-      say(`${messageOf(thrown)}`);
+      say(messageOf(thrown));
     }
   });
   git("worktree", "add", "--detach", "--quiet", root, commit);

@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import type { Bench, Peer } from "../../src/bench/bench.ts";
 import type { SuiteReport } from "../../src/bench/report.ts";
+import type { Conclusion } from "../../src/bench/run-bench.ts";
 import { loadConfig } from "../../src/shared/config-sources.ts";
+import type { LockstepError } from "../../src/shared/errors.ts";
 import { addOptions, parseArguments } from "../../src/shared/options.ts";
 import { collectGarbageRarely } from "../../src/garbage-collection.ts";
 import { startPytorch } from "./peers/pytorch.ts";
@@ -36,10 +38,11 @@ collectGarbageRarely();
 try {
   await parseArguments(program, process.argv.slice(2));
 } catch (thrown) {
-  const isExpected = thrown instanceof Error && thrown.name === "LockstepError";
-  const text = thrown instanceof Error ? (isExpected ? thrown.message : thrown.stack) : String(thrown);
-  process.stderr.write(`bench: ${text}\n`);
-  process.exitCode = 1;
+  // Of the built code or of this, which are two classes of one name.
+  const expected = thrown instanceof Error && thrown.name === "LockstepError" ? (thrown as LockstepError) : undefined;
+  const bug = thrown instanceof Error ? thrown.stack : String(thrown);
+  process.stderr.write(`bench: ${expected?.message ?? bug}\n`);
+  process.exitCode = expected?.exitCode ?? 1;
 }
 process.stdout.write("", () => process.exit());
 
@@ -53,7 +56,7 @@ async function startPeers(surroundings: Pick<Bench, "children" | "folder" | "qui
   return [...(await startPytorch(surroundings)), await startTfjs(surroundings)];
 }
 
-function conclude(reports: readonly SuiteReport[]): { markdown: string; json: Record<string, unknown> } {
+function conclude(reports: readonly SuiteReport[]): Conclusion {
   const targets = evaluateTargets(reports);
   return { markdown: targetsMarkdown(targets), json: { targets } };
 }

@@ -60,7 +60,7 @@ export function evaluateTargets(reports: readonly SuiteReport[]): Target[] {
     }),
   );
   const exchangeMs = (workers: number): readonly number[] =>
-    find(exchange, { workers, through: "lockstep" })?.rounds ?? [];
+    find(exchange, { workers, through: "lockstep, processes" })?.rounds ?? [];
   const seconds = (until: string): readonly number[] => find(timing, { recipe: "seed", until })?.rounds ?? [];
   const peaks = memory?.measurements.filter(({ of }) => of["when"] === "peak").flatMap(({ rounds }) => rounds) ?? [];
   return [

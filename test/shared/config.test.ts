@@ -50,6 +50,7 @@ test("the other commands have their defaults", () => {
   });
   expect(configFrom("eval", { checkpoint: "a" })).toEqual({ checkpoint: "a", engine: "auto", json: false });
   expect(configFrom("doctor", {})).toEqual({ json: false });
+  expect(configFrom("bench", {})).toEqual({ quick: false, soakSteps: 4_000, json: false });
 });
 
 test("a recipe sets defaults that options override", () => {
@@ -122,6 +123,18 @@ describe("values", () => {
     ["data", "", '--data is ""; allowed: a folder with the four MNIST IDX files'],
   ])("%s refuses %j", (key, text, message) => {
     expect(read("train", key, text)).toBe(message);
+  });
+
+  const suites = "engine, step, reduce, codec, exchange, training, time-to-accuracy or memory, or several of them";
+  test.each([
+    ["engine", ["engine"]],
+    ["memory, engine,step", ["memory", "engine", "step"]],
+    [["codec"], ["codec"]],
+    ["engine,", `--only is "engine,"; allowed: ${suites} with commas between`],
+    ["", `--only is ""; allowed: ${suites} with commas between`],
+    [[], `--only is []; allowed: ${suites} with commas between`],
+  ])("only reads %j", (text, value) => {
+    expect(read("bench", "only", text)).toEqual(value);
   });
 
   const listens = ["tcp://127.0.0.1:5555", "tcp://*:*", "tcp://0.0.0.0:1", "tcp://[::1]:65535", "ipc:///tmp/a.sock"];

@@ -12,7 +12,7 @@ const QUICK_STEPS = 300;
 /** How often memory is looked at. */
 const INTERVAL_MS = 250;
 const QUICK_INTERVAL_MS = 20;
-/** Steps that are logged, so that a time can be told from a step; the first of them counts as early. */
+/** Parts of the run after which a step is logged, so that a time can be told from a step. */
 const LOGGED = 20;
 
 /** One look at all processes of a run. */
@@ -31,7 +31,7 @@ export async function memorySuite(bench: Bench): Promise<SuiteReport> {
   for (const isolation of ISOLATIONS) {
     bench.say(`memory over ${formatCount(steps)} steps, isolation ${isolation}`);
     const { samples, logged } = await watch(bench, isolation, steps);
-    const [early, late] = [logged[0], logged.at(-1)];
+    const [early, late] = [earlyStep(logged), logged.at(-1)];
     if (early === undefined || late === undefined) continue;
     measurements.push(...figures(isolation, lastBefore(samples, early.at), lastBefore(samples, late.at)));
     notes.push(`Isolation ${isolation}: early is step ${formatCount(early.step)}, late ${formatCount(late.step)}.`);
@@ -72,6 +72,11 @@ async function watch(
   } finally {
     clearInterval(timer);
   }
+}
+
+/** In the second epoch, once every image has been used; in the first where there is no other. */
+function earlyStep(logged: readonly LoggedStep[]): LoggedStep | undefined {
+  return logged.find(({ epoch }) => epoch > 1) ?? logged[0];
 }
 
 function lastBefore(samples: readonly Sample[], at: number): Sample | undefined {

@@ -6,10 +6,10 @@
  */
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 
-// The package's entry for Node.js leaves the gradients out; they register themselves globally.
+// Both register themselves globally. The package's entry for Node.js leaves the gradients out.
+await import("@tensorflow/tfjs-backend-cpu");
 createRequire(import.meta.url)("@tensorflow/tfjs-core/dist/register_all_gradients");
 await tf.setBackend("cpu");
 
