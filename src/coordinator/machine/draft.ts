@@ -1,35 +1,54 @@
 import type { TrainingEvent } from "../../shared/events.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Effect, Rejection, State } from "./types.ts";
-import { type Member, withMember } from "./membership.ts";
+import type { Member } from "./membership.ts";
+
+type Writable<Record> = { -readonly [Key in keyof Record]: Record[Key] };
 
 /**
  * One transition of the coordinator's machine under way: the state so far and the effects so far. It lives only within
- * `transition`; the states it goes through are never changed, only replaced.
+ * `transition`. It works on copies of its own, made once a transition: the state that it began with never changes.
  */
 export class Draft {
-  state: State;
+  readonly #state: Writable<State>;
+  /** The members, once they are a copy. */
+  #members: Map<PeerId, Member> | undefined;
   readonly effects: Effect[] = [];
   /** When the event happened, in ms. */
   readonly at: number;
 
   constructor(state: State, at: number) {
-    this.state = state;
+    this.#state = { ...state };
     this.at = at;
   }
 
+  get state(): State {
+    return this.#state;
+  }
+
   set(changes: Partial<State>): void {
-    this.state = { ...this.state, ...changes };
+    if (changes.members !== undefined) this.#members = undefined;
+    Object.assign(this.#state, changes);
   }
 
   setMember(member: Member): void {
-    this.set({ members: withMember(this.state.members, member) });
+    this.#ownMembers().set(member.peer, member);
+  }
+
+  removeMember(peer: PeerId): void {
+    this.#ownMembers().delete(peer);
   }
 
   /** Notes that a member has been given work, or has got on with it. */
   touch(peer: PeerId): void {
     const member = this.state.members.get(peer);
     if (member !== undefined) this.setMember({ ...member, progressAt: this.at });
+  }
+
+  #ownMembers(): Map<PeerId, Member> {
+    this.#members ??= new Map(this.#state.members);
+    this.#state.members = this.#members;
+    return this.#members;
   }
 
   reject(reason: Rejection): void {

@@ -2,7 +2,7 @@ import { NOTHING_HELD } from "../../shared/protocol/holdings.ts";
 import type { Hello } from "../../shared/protocol/messages.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
-import { type Member, objection, readyMembers, withMember, withoutMember } from "./membership.ts";
+import { type Member, objection, readyMembers } from "./membership.ts";
 import { owedBy } from "./work-board.ts";
 import { takeBackAhead, withOwner } from "./work-distribution.ts";
 
@@ -39,7 +39,8 @@ export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
     progressAt: draft.at,
     pingedAt: draft.at,
   };
-  draft.set({ members: withMember(draft.state.members, member), welcomed: number });
+  draft.setMember(member);
+  draft.set({ welcomed: number });
   draft.effects.push({ type: "welcome", peer, session, name });
 }
 
@@ -72,7 +73,7 @@ export function welcomeReady(draft: Draft, member: Member): void {
 export function remove(draft: Draft, peer: PeerId, reason: string, lost: boolean): void {
   const member = draft.state.members.get(peer);
   if (member === undefined) return;
-  draft.set({ members: withoutMember(draft.state.members, peer) });
+  draft.removeMember(peer);
   const { phase } = draft.state;
   let shardsReassigned = 0;
   if (phase.type !== "finished") {

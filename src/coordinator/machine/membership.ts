@@ -39,16 +39,6 @@ export function readyMembers(members: Members): Member[] {
   return [...members.values()].filter((member) => member.ready);
 }
 
-export function withMember(members: Members, member: Member): Members {
-  return new Map(members).set(member.peer, member);
-}
-
-export function withoutMember(members: Members, peer: PeerId): Members {
-  const rest = new Map(members);
-  rest.delete(peer);
-  return rest;
-}
-
 /** Why a worker cannot be taken, or undefined when it can. */
 export function objection(hello: Hello, terms: Terms): { code: RejectionCode; message: string } | undefined {
   if (hello.protocol !== PROTOCOL_VERSION) {

@@ -7,6 +7,8 @@ import type { PeerId } from "../../shared/transport/transport.ts";
  */
 export interface Board<Part extends string> {
   readonly items: readonly WorkItem<Part>[];
+  /** How many items still miss each part. */
+  readonly left: Readonly<Record<Part, number>>;
 }
 
 export interface WorkItem<Part extends string> {
@@ -17,11 +19,18 @@ export interface WorkItem<Part extends string> {
 }
 
 export function newBoard<Part extends string>(count: number, parts: readonly Part[]): Board<Part> {
-  return { items: Array.from({ length: count }, () => ({ owner: undefined, missing: parts })) };
+  const left = Object.fromEntries(parts.map((part) => [part, count])) as Record<Part, number>;
+  return { items: Array.from({ length: count }, () => ({ owner: undefined, missing: parts })), left };
 }
 
 const indicesWhere = <Part extends string>(board: Board<Part>, holds: (item: WorkItem<Part>) => boolean): number[] =>
   board.items.flatMap((item, index) => (holds(item) ? [index] : []));
+
+/** Whether anything is to be given out. */
+export function hasUnowned<Part extends string>({ items }: Board<Part>): boolean {
+  for (const { owner, missing } of items) if (owner === undefined && missing.length > 0) return true;
+  return false;
+}
 
 /** Unfinished items that nobody is working on. */
 export function unowned<Part extends string>(board: Board<Part>): number[] {
@@ -45,7 +54,9 @@ export function owedPart<Part extends string>(
 
 /** Everyone who was asked for anything and has not left since. */
 export function owners<Part extends string>(board: Board<Part>): ReadonlySet<PeerId> {
-  return new Set(board.items.flatMap(({ owner }) => (owner === undefined ? [] : [owner])));
+  const found = new Set<PeerId>();
+  for (const { owner } of board.items) if (owner !== undefined) found.add(owner);
+  return found;
 }
 
 /** Gives items to a worker, or takes them back for others (undefined). What was delivered stays delivered. */
@@ -54,15 +65,21 @@ export function setOwner<Part extends string>(
   items: readonly number[],
   owner: PeerId | undefined,
 ): Board<Part> {
-  return update(board, items, (item) => ({ ...item, owner }));
+  return update(board, items, ({ missing }) => ({ owner, missing }));
 }
 
 export function deliver<Part extends string>(board: Board<Part>, items: readonly number[], part: Part): Board<Part> {
-  return update(board, items, (item) => ({ ...item, missing: item.missing.filter((other) => other !== part) }));
+  let delivered = 0;
+  const { items: updated } = update(board, items, (item) => {
+    if (!item.missing.includes(part)) return item;
+    delivered += 1;
+    return { owner: item.owner, missing: item.missing.filter((other) => other !== part) };
+  });
+  return { items: updated, left: { ...board.left, [part]: board.left[part] - delivered } };
 }
 
 export function isDelivered<Part extends string>(board: Board<Part>, part: Part): boolean {
-  return board.items.every((item) => !item.missing.includes(part));
+  return board.left[part] === 0;
 }
 
 /** Whether an answer may count: every item is owed by this peer, and none was delivered before. */
@@ -89,7 +106,7 @@ export function judge<Part extends string>(
  * Items that miss different parts never share a run: an answer covers a whole run, and so is either new or known as a
  * whole.
  */
-export function share<Part extends string>(board: Board<Part>, items: readonly number[], count: number): number[][] {
+export function share<Part extends string>(board: Pick<Board<Part>, "items">, items: readonly number[], count: number): number[][] {
   const alike = new Map<string, number[]>();
   for (const index of items) {
     const key = board.items[index]?.missing.join() ?? "";
@@ -115,5 +132,5 @@ function update<Part extends string>(
     const item = items[index];
     if (item !== undefined) items[index] = change(item);
   }
-  return { items };
+  return { items, left: board.left };
 }

@@ -5,7 +5,7 @@ import type { Draft } from "./draft.ts";
 import { boardOf } from "./course.ts";
 import type { Evaluating, Training } from "./types.ts";
 import { readyMembers } from "./membership.ts";
-import { owedBy, setOwner, share, unowned } from "./work-board.ts";
+import { hasUnowned, owedBy, setOwner, share, unowned } from "./work-board.ts";
 
 /** Who is given which work. Part of the coordinator's machine. */
 
@@ -22,14 +22,18 @@ const CHUNKS_AT_A_TIME = 16;
 export function distribute(draft: Draft, avoid?: PeerId): void {
   const { phase, plan, members } = draft.state;
   if (phase.type === "finished") return;
-  const work = unowned(phase.board);
+  if (!hasUnowned<string>(phase.board)) {
+    noteWaiting(draft, false);
+    return;
+  }
+  const work = unowned<string>(phase.board);
   const ready = readyMembers(members);
   const enough = ready.length >= Math.max(1, plan.minWorkers);
-  noteWaiting(draft, work.length > 0 && !enough);
-  if (work.length === 0 || !enough) return;
+  noteWaiting(draft, !enough);
+  if (!enough) return;
   const others = ready.filter(({ peer }) => peer !== avoid);
   const candidates = others.length > 0 ? others : ready;
-  const idle = candidates.filter(({ peer }) => owedBy(phase.board, peer).length === 0);
+  const idle = candidates.filter(({ peer }) => owedBy<string>(phase.board, peer).length === 0);
   const isEvaluation = phase.type === "evaluating";
   const takers = idle.length > 0 || isEvaluation ? idle : candidates;
   if (takers.length === 0) return;
@@ -106,8 +110,8 @@ export function sendParameters(draft: Draft, peer: PeerId, slice: SliceName, ver
 }
 
 function noteWaiting(draft: Draft, waits: boolean): void {
-  if (!waits) draft.set({ waiting: undefined });
-  else if (draft.state.waiting === undefined) draft.set({ waiting: { since: draft.at, reportedAt: draft.at } });
+  if (!waits && draft.state.waiting !== undefined) draft.set({ waiting: undefined });
+  else if (waits && draft.state.waiting === undefined) draft.set({ waiting: { since: draft.at, reportedAt: draft.at } });
 }
 
 export function withOwner(
