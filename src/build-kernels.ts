@@ -8,10 +8,11 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { type KernelModule, kernelFile } from "./shared/kernel-module.ts";
+import { RESIZE_KERNEL } from "./shared/data/resize-kernel.ts";
 import { VECTOR_KERNELS } from "./shared/vector/kernels.ts";
 import { LENET5_KERNELS } from "./worker/engines/wasm/kernels.ts";
 
-const MODULES: readonly KernelModule[] = [LENET5_KERNELS, VECTOR_KERNELS];
+const MODULES: readonly KernelModule[] = [LENET5_KERNELS, VECTOR_KERNELS, RESIZE_KERNEL];
 
 /** Static data (tables of the AssemblyScript library's exp and log) starts here; address 0 stays unused. */
 const MEMORY_BASE = 1024;

@@ -7,7 +7,7 @@ import { floatsInto } from "../shared/protocol/codec.ts";
 import { COPIES, copyOf } from "../shared/protocol/holdings.ts";
 import type { Assign, Evaluate, Welcome } from "../shared/protocol/messages.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
-import type { DenseFinal, Engine, Images, ShardGradient } from "./engines/engine.ts";
+import type { DenseFinal, Engine, ShardGradient } from "./engines/engine.ts";
 import type { TaskClock } from "./task-clock.ts";
 import { ShardSums, type SummedSlice } from "./shard-sums.ts";
 
@@ -42,8 +42,8 @@ export class TaskRunner {
   /** What the engine holds. */
   #loaded: VersionName | undefined;
   #augmentSeed: number | undefined;
-  /** Pixels, or normalised values where images are distorted. */
-  #images: Images = new Uint8Array(0);
+  /** Pixels, `[n][32][32]`. */
+  #images = new Uint8Array(0);
   #labels = new Uint8Array(0);
   /** The task whose first shard's inputs stand ready. */
   #gathered: Assign | undefined;
@@ -62,8 +62,6 @@ export class TaskRunner {
     this.#loaded = undefined;
     this.#gathered = undefined;
     this.#augmentSeed = augment ? seed : undefined;
-    this.#images = new Uint8Array(0);
-    this.#labels = new Uint8Array(0);
     this.#reserve(shardSize);
     this.#engine.load(new Float32Array(PARAMETER_COUNT));
     const images = this.#images.subarray(0, shardSize * IMAGE_SIZE).fill(0);
@@ -128,8 +126,8 @@ export class TaskRunner {
 
   #gather(task: Assign, indices: Uint32Array): void {
     this.#reserve(indices.length);
-    if (this.#images instanceof Uint8Array) this.#train.gatherPixels(indices, this.#images, this.#labels);
-    else this.#train.gather(indices, this.#images, this.#labels, { seed: this.#augmentSeed ?? 0, epoch: task.epoch });
+    const augmentation = this.#augmentSeed === undefined ? undefined : { seed: this.#augmentSeed, epoch: task.epoch };
+    this.#train.gatherPixels(indices, this.#images, this.#labels, augmentation);
   }
 
   async evaluate({ version, first, count }: Evaluate, listener: TaskListener): Promise<void> {
@@ -138,8 +136,7 @@ export class TaskRunner {
     this.#gathered = undefined;
     const images = this.#images.subarray(0, count * IMAGE_SIZE);
     const labels = this.#labels.subarray(0, count);
-    if (images instanceof Uint8Array) this.#test.gatherPixelsRange(first, first + count, images, labels);
-    else this.#test.gatherRange(first, first + count, images, labels);
+    this.#test.gatherPixelsRange(first, first + count, images, labels);
     const running = runningStatistics(state);
     const { logits } = await this.#engine.evaluate({ images, labels, ...running });
     if (listener.isCancelled()) return;
@@ -166,7 +163,7 @@ export class TaskRunner {
 
   #reserve(count: number): void {
     if (this.#labels.length >= count) return;
-    this.#images = new (this.#augmentSeed === undefined ? Uint8Array : Float32Array)(count * IMAGE_SIZE);
+    this.#images = new Uint8Array(count * IMAGE_SIZE);
     this.#labels = new Uint8Array(count);
   }
 }

@@ -7,7 +7,6 @@
 import { cosPi } from "../cosine.ts";
 import { IMAGE_SIDE } from "../model/lenet5.ts";
 import { STREAMS, randomWords, uniform } from "../random.ts";
-import { NORMALISED } from "./preprocess.ts";
 
 const MAX_ROTATION_DEGREES = 12;
 /** Share by which an image grows or shrinks at most. */
@@ -65,29 +64,22 @@ const framed = new Uint8Array(FRAMED_SIDE * FRAMED_SIDE);
 const ONE = 2 ** 16;
 
 /**
- * Draws one 32x32 image through a transform, bilinear with background (0) outside, and normalises it.
+ * Draws one 32x32 image through a transform, bilinear with background (0) outside, in its own place.
  *
  * Coordinates are rounded to 2^-16 pixel and weights down to 2^-8; the result is rounded to a byte.
  *
- * @param bytes read from `bytesOffset` on
- * @param images written from `imagesOffset` on
+ * @param bytes the image's begin at `offset`
  */
-export function drawAffine(
-  affine: Affine,
-  bytes: Uint8Array,
-  bytesOffset: number,
-  images: Float32Array,
-  imagesOffset: number,
-): void {
+export function drawAffine(affine: Affine, bytes: Uint8Array, offset: number): void {
   for (let y = 0; y < IMAGE_SIDE; y++) {
-    const from = bytesOffset + y * IMAGE_SIDE;
+    const from = offset + y * IMAGE_SIDE;
     framed.set(bytes.subarray(from, from + IMAGE_SIDE), (y + 1) * FRAMED_SIDE + 1);
   }
   const stepX = Math.round(affine.xx * ONE);
   const stepY = Math.round(affine.yx * ONE);
   const centre = (IMAGE_SIDE - 1) / 2;
   for (let y = 0; y < IMAGE_SIDE; y++) {
-    const to = imagesOffset + y * IMAGE_SIDE;
+    const to = offset + y * IMAGE_SIDE;
     // The row's first source, counted from the frame's corner, which is one pixel up and left of the image's.
     let sourceX = Math.round((affine.xx * -centre + affine.xy * (y - centre) + affine.shiftX + centre + 1) * ONE);
     let sourceY = Math.round((affine.yx * -centre + affine.yy * (y - centre) + affine.shiftY + centre + 1) * ONE);
@@ -103,7 +95,7 @@ export function drawAffine(
         const lower = framed[at + FRAMED_SIDE]! * (256 - right) + framed[at + FRAMED_SIDE + 1]! * right;
         byte = (upper * (256 - bottom) + lower * bottom + ONE / 2) >> 16;
       }
-      images[to + x] = NORMALISED[byte]!;
+      bytes[to + x] = byte;
       sourceX += stepX;
       sourceY += stepY;
     }

@@ -18,9 +18,9 @@ export const NORMALISED: Float32Array = Float32Array.from(
 
 // Half-pixel centres: output d lies at (d + 1/2) * 28/32 - 1/2 = (14 d - 1) / 16 in the source. The numerator's whole
 // and remaining sixteenths are the pixel before and the weight of the pixel after; the source's edges are extended.
-const BEFORE = new Uint8Array(IMAGE_SIDE);
-const AFTER = new Uint8Array(IMAGE_SIDE);
-const AFTER_WEIGHT = new Uint8Array(IMAGE_SIDE);
+export const BEFORE = new Uint8Array(IMAGE_SIDE);
+export const AFTER = new Uint8Array(IMAGE_SIDE);
+export const AFTER_WEIGHT = new Uint8Array(IMAGE_SIDE);
 for (let d = 0; d < IMAGE_SIDE; d++) {
   const sixteenths = 14 * d - 1;
   BEFORE[d] = Math.max(sixteenths >> 4, 0);
@@ -35,7 +35,8 @@ const stretched = new Uint16Array(STORED_SIDE * IMAGE_SIDE);
  * Bilinear resize of one image from 28x28 to 32x32 bytes, with half-pixel centres and extended edges: what
  * `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` computes, rounded half up to a byte.
  *
- * All weights are sixteenths, so the sum is a whole number of 256ths and the arithmetic is exact.
+ * All weights are sixteenths, so the sum is a whole number of 256ths and the arithmetic is exact. This is the plain form;
+ * training uses `Resizer`, which computes the same bytes with SIMD.
  *
  * @param pixels read from `pixelsOffset` on, row by row
  * @param resized written from `resizedOffset` on, row by row

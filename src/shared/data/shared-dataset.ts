@@ -1,14 +1,13 @@
 import type { Dataset } from "./dataset.ts";
-import { roomForResized } from "./input-source.ts";
 import type { Split } from "./split.ts";
 
-/** A copy of a data set that threads can share, with the images that they resize. */
+/** A copy of a data set that threads can share. */
 export function inSharedMemory(dataset: Dataset): Dataset {
   return { ...dataset, train: shareSplit(dataset.train), test: shareSplit(dataset.test) };
 }
 
 function shareSplit({ count, pixels, labels }: Split): Split {
-  return { count, pixels: share(pixels), labels: share(labels), resized: roomForResized(count, SharedArrayBuffer) };
+  return { count, pixels: share(pixels), labels: share(labels) };
 }
 
 function share(bytes: Uint8Array): Uint8Array {

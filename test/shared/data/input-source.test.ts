@@ -44,8 +44,9 @@ test("leaves the rest of larger buffers alone", () => {
 
 test("augmentation depends on the sample, not on the batch around it", () => {
   const augmentation = { seed: 1, epoch: 3 };
-  const expected = new Float32Array(IMAGE_SIZE);
-  drawAffine(randomAffine(1, 3, 2), resized(2), 0, expected, 0);
+  const pixels = resized(2);
+  drawAffine(randomAffine(1, 3, 2), pixels, 0);
+  const expected = Float32Array.from(pixels, (byte) => NORMALISED[byte]!);
   for (const indices of [[2], [4, 2], [0, 1, 2]]) {
     const images = new Float32Array(indices.length * IMAGE_SIZE);
     const labels = new Uint8Array(indices.length);
@@ -69,6 +70,26 @@ test("samples that do not exist and buffers too small are broken invariants", ()
   expect(() => source.gatherRange(0, 2, new Float32Array(2 * IMAGE_SIZE), new Uint8Array(1))).toThrow(
     "too small for 2",
   );
+});
+
+test("pixels are the same before normalisation, as samples and as a range, for any number of them", () => {
+  const source = new InputSource(SPLIT);
+  const augmentation = { seed: 1, epoch: 3 };
+  for (const indices of [[3], [1, 2, 3], Array.from({ length: 70 }, (_, i) => i % COUNT)]) {
+    const pixels = new Uint8Array(indices.length * IMAGE_SIZE);
+    const labels = new Uint8Array(indices.length);
+    for (const distortion of [undefined, augmentation]) {
+      const images = new Float32Array(indices.length * IMAGE_SIZE);
+      source.gather(indices, images, labels, distortion);
+      source.gatherPixels(indices, pixels, labels.fill(99), distortion);
+      expect(Float32Array.from(pixels, (byte) => NORMALISED[byte]!)).toEqual(images);
+      expect([...labels]).toEqual(indices.map((index) => SPLIT.labels[index]));
+    }
+  }
+  const [some, range] = [new Uint8Array(2 * IMAGE_SIZE), new Uint8Array(2 * IMAGE_SIZE)];
+  source.gatherPixels([2, 3], some, new Uint8Array(2));
+  source.gatherPixelsRange(2, 4, range, new Uint8Array(2));
+  expect(range).toEqual(some);
 });
 
 function gather(source: InputSource, indices: ArrayLike<number>): { images: Float32Array; labels: Uint8Array } {
