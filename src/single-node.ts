@@ -1,5 +1,6 @@
 import type { Signal } from "./shared/errors.ts";
 import { availableParallelism } from "node:os";
+import { autoWorkers } from "./auto-workers.ts";
 import { prepareTrainingRun } from "./coordinator/training-run.ts";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { LocalWorkers } from "./local-workers/local-workers.ts";
@@ -41,9 +42,22 @@ export async function startSingleNode(
   let workers: LocalWorkers | undefined;
   try {
     const { transport } = link;
-    const run = await prepareTrainingRun({ config, dataset: summarise(dataset), transport, version: VERSION, onEvent });
+    // Sockets take long enough to be worth hiding; shared memory only where a core is left to do it.
+    const overlap = config.isolation === "process" || workerCount(config) < availableParallelism();
+    const count = workerCount(config);
+    const tune =
+      config.workers === "auto"
+        ? autoWorkers(count, config.batchSize, (use, tried) => run.coordinator.useWorkers(use, tried))
+        : () => {};
+    const run = await prepareTrainingRun({
+      ...{ config, dataset: summarise(dataset), transport, overlap, version: VERSION },
+      onEvent: (event) => {
+        onEvent(event);
+        tune(event);
+      },
+    });
     workers = new LocalWorkers({
-      count: workerCount(config),
+      count,
       needed: Math.max(1, config.minWorkers),
       launch: link.launcher(run.coordinator),
       onTooFew: (message) => run.coordinator.giveUp(message),
@@ -108,7 +122,10 @@ function linkThreads({ engine }: TrainConfig, dataset: Dataset): Link {
   };
 }
 
-/** More workers than cores, or than shards in a batch, would only wait; but as many as must be ready are started. */
+/**
+ * More workers than cores, or than shards in a batch, would only wait; but as many as must be ready are started. With
+ * "auto" the run then finds out how many of them it is best to use.
+ */
 export function workerCount({ workers, minWorkers, batchSize, shardSize }: TrainConfig): number {
   if (workers !== "auto") return workers;
   return Math.max(1, minWorkers, Math.min(availableParallelism(), Math.ceil(batchSize / shardSize)));

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { type Checkpoint, stateSha256 } from "../shared/checkpoint.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { TrainingConfig } from "../shared/config.ts";
@@ -10,25 +11,35 @@ import { initialState as initialModelState } from "../shared/model/initialise.ts
 import { decodeFromWorker, type Frames } from "../shared/protocol/codec.ts";
 import type { CoordinatorTransport, PeerId } from "../shared/transport/transport.ts";
 import { VectorMemory } from "../shared/vector/vector-memory.ts";
+import { settingOf } from "./advice.ts";
 import { initialState, transition } from "./machine/machine.ts";
 import type { Effect, Event, Outcome, State } from "./machine/types.ts";
 import { ModelState } from "./model-state.ts";
 import { Outbox } from "./outbox.ts";
 import { RunPlan } from "./plan.ts";
+import { StepClock, type StepTrace } from "./step-clock.ts";
 import { StepReduction } from "./step-reduction.ts";
 import { RunStatistics } from "./run-statistics.ts";
 import { learningRate } from "./schedule.ts";
+import type { TriedCount } from "./worker-count.ts";
 
 export interface CoordinatorOptions {
   readonly config: TrainingConfig;
   readonly dataset: DatasetSummary;
   readonly transport: CoordinatorTransport;
+  /**
+   * Whether workers send the dense slice while they compute the convolutions. That hides its way and its reduction, unless
+   * the workers keep all cores of this machine busy: then it only takes time from them.
+   */
+  readonly overlap: boolean;
   readonly clock: Clock;
   /** For the result and for people. */
   readonly runDir: string;
   /** Writes a checkpoint and says where it is. */
   readonly saveCheckpoint: (checkpoint: Checkpoint) => Promise<string>;
   readonly onEvent: (event: TrainingEvent) => void;
+  /** Is told what was when, in the clock's time. */
+  readonly trace?: StepTrace | undefined;
 }
 
 type TimedEvent = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
@@ -46,6 +57,7 @@ export class Coordinator {
   readonly #outbox: Outbox;
   readonly #memory = new VectorMemory();
   readonly #reduction = new StepReduction(this.#memory);
+  readonly #stepClock: StepClock;
   readonly #statistics: RunStatistics;
   readonly #outcome: Promise<Outcome>;
   #settle!: { resolve: (outcome: Outcome) => void; reject: (error: unknown) => void };
@@ -63,7 +75,9 @@ export class Coordinator {
     this.#plan = new RunPlan(config, dataset);
     this.#model = new ModelState(this.#memory, initialModelState(config.seed), config.ema, options.transport.memory);
     this.#outbox = new Outbox(options, this.#plan, this.#model);
-    this.#statistics = new RunStatistics(clock.now());
+    this.#stepClock = new StepClock(options.trace);
+    const setting = settingOf(config, this.#plan.trainSamples, availableParallelism());
+    this.#statistics = new RunStatistics(clock.now(), setting);
     this.#state = initialState(this.#plan.forMachine(config, dataset), randomUUID());
     this.#outcome = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
@@ -111,6 +125,15 @@ export class Coordinator {
     this.#handle({ type: "peer-lost", peer, reason });
   }
 
+  /**
+   * Gives steps to so many of the workers only, from the next one or the one after on.
+   * @param tried how fast each count was that was tried, when this is the choice
+   */
+  useWorkers(count: number, tried?: readonly TriedCount[]): void {
+    this.#handle({ type: "use-workers", count });
+    if (tried !== undefined) this.#emit({ type: "workers-chosen", workers: count, tried });
+  }
+
   /** Ends the run with an error, after a checkpoint if any step was done. */
   giveUp(message: string): void {
     this.#settle.resolve({ type: "not-enough-workers", message });
@@ -132,12 +155,21 @@ export class Coordinator {
   }
 
   #receive(peer: PeerId, frames: Frames): void {
+    const { clock } = this.#options;
+    const receivedAt = clock.now();
+    this.#stepClock.begin(receivedAt);
     try {
       const { header, payload } = decodeFromWorker(frames);
       if (header.type === "evaluated" && header.correct > this.#plan.chunk(header.chunk).count) {
         throw new LockstepError("protocol", `malformed message: ${header.correct} correct answers in a smaller chunk`);
       }
-      const finite = header.type === "result" ? this.#reduction.stage(header.slice, payload) : true;
+      let finite = true;
+      if (header.type === "result") {
+        this.#stepClock.received(peer, header, receivedAt);
+        this.#stepClock.did("decide", clock.now());
+        finite = this.#reduction.stage(header.slice, payload);
+        this.#stepClock.did("reduce", clock.now());
+      }
       this.#handle({ type: "message", peer, message: header, finite });
       this.#reduction.discard();
     } catch (thrown) {
@@ -150,11 +182,18 @@ export class Coordinator {
   }
 
   #handle(event: TimedEvent): void {
+    const { clock } = this.#options;
     this.#isHandling = true;
     try {
-      const [state, effects] = transition(this.#state, { ...event, at: this.#options.clock.now() } as Event);
+      const at = clock.now();
+      this.#stepClock.begin(at);
+      const [state, effects] = transition(this.#state, { ...event, at } as Event);
       this.#state = state;
-      for (const effect of effects) this.#carryOut(effect);
+      this.#stepClock.did("decide", clock.now());
+      for (const effect of effects) {
+        this.#carryOut(effect);
+        this.#stepClock.carriedOut(effect, state.members, clock.now());
+      }
     } catch (thrown) {
       this.#settle.reject(thrown);
     }
@@ -220,7 +259,8 @@ export class Coordinator {
   #commitStep(step: number): void {
     const { lossSum, correct } = this.#model.commit();
     const samples = this.#plan.batchSizeOf(step);
-    const stepMs = this.#options.clock.now() - this.#stepBeganAt;
+    const at = this.#options.clock.now();
+    const stepMs = at - this.#stepBeganAt;
     this.#epochMs += stepMs;
     this.#emit({
       type: "step",
@@ -233,6 +273,7 @@ export class Coordinator {
       correct,
       stepMs,
       workers: this.#readyWorkers(),
+      phases: this.#stepClock.commit(at),
     });
   }
 

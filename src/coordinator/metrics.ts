@@ -3,6 +3,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { TrainingConfig } from "../shared/config.ts";
 import type { TrainingEvent } from "../shared/events.ts";
+import { PhaseTotals } from "./phase-totals.ts";
 import { Throughput } from "./throughput.ts";
 
 /** From a tiny batch on one core to a first step that compiles GPU kernels, in seconds. */
@@ -44,6 +45,7 @@ export class Metrics {
   #workersLost = 0;
   #shardsReassigned = 0;
   readonly #rejected = new Map<string, number>();
+  readonly #phases = new PhaseTotals();
 
   constructor({ config, version, now }: MetricsOptions) {
     this.#now = now;
@@ -73,6 +75,8 @@ export class Metrics {
     this.#counter("lockstep_workers_lost_total", "Workers that died or failed.", () => this.#workersLost);
     this.#counter("lockstep_shards_reassigned_total", "Shards handed to another worker.", () => this.#shardsReassigned);
     this.#rejections();
+    this.#workerPhases();
+    this.#coordinatorPhases();
     this.#info("lockstep_run_info", "The run's settings.", {
       recipe: config.recipe,
       seed: String(config.seed),
@@ -100,6 +104,7 @@ export class Metrics {
         this.#samples += event.samples;
         this.#throughput.step(this.#now(), event.samples);
         this.#stepDuration.observe(event.stepMs / 1000);
+        this.#phases.add(event.phases);
         return;
       case "epoch":
         this.#testAccuracy = event.testAccuracy;
@@ -114,6 +119,7 @@ export class Metrics {
         this.#workers = event.workers;
         this.#shardsReassigned += event.shardsReassigned;
         if (event.lost) this.#workersLost++;
+        this.#phases.departed(event.worker);
         return;
       case "rejected": {
         const known = this.#rejected.has(event.reason) || this.#rejected.size < MAX_REASONS;
@@ -124,6 +130,7 @@ export class Metrics {
       case "listening":
       case "monitoring":
       case "checkpoint":
+      case "workers-chosen":
       case "warning":
       case "finished":
         return;
@@ -173,6 +180,41 @@ export class Metrics {
       collect() {
         this.reset();
         for (const [reason, count] of rejected) this.inc({ reason }, count);
+      },
+    });
+  }
+
+  #workerPhases(): void {
+    const { workers } = this.#phases;
+    new Counter({
+      name: "lockstep_worker_phase_seconds_total",
+      help:
+        "Time of training steps by worker and phase. wait: idle, until all was there that a step needs; gather: making " +
+        "inputs; compute: engine and sums; wire: messages on their way, most of which is waiting too. " +
+        'Workers that left long ago are worker="gone" together.',
+      labelNames: ["worker", "phase"],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [worker, totals] of workers) {
+          for (const [phase, ms] of Object.entries(totals)) this.inc({ worker, phase }, ms / 1000);
+        }
+      },
+    });
+  }
+
+  #coordinatorPhases(): void {
+    const { coordinator } = this.#phases;
+    new Counter({
+      name: "lockstep_coordinator_phase_seconds_total",
+      help:
+        "Time of training steps that the coordinator was busy, by phase. decide: reading messages and deciding; " +
+        "reduce: adding up sums; adam: optimizer and average of the weights; send: writing messages.",
+      labelNames: ["phase"],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [phase, ms] of Object.entries(coordinator)) this.inc({ phase }, ms / 1000);
       },
     });
   }

@@ -40,8 +40,6 @@ export class ModelState {
   #step = 0;
   readonly #ema: number;
   readonly #average: Vector;
-  /** Steps that the average covers: it is brought up to date when there is time, or when it is asked for. */
-  #averagedStep = 0;
   /** Immutable copies of slices as sent: a buffer that was sent must never change. */
   readonly #snapshots = new Map<string, Float32Array>();
   readonly #payloads: PayloadMemory;
@@ -77,7 +75,6 @@ export class ModelState {
    * evaluated and saved. A view that changes with the next step.
    */
   get average(): Float32Array {
-    this.#catchUp();
     return this.#average.values;
   }
 
@@ -97,7 +94,6 @@ export class ModelState {
    */
   applySlice(name: SliceName, sum: Vector, learningRate: number): void {
     invariant(!this.#stepped.has(name), `slice ${name} of step ${this.#step} was applied twice`);
-    this.#catchUp();
     const slice = SLICES[name];
     const old = this.#current.slices[name];
     const next = this.#next.slices[name];
@@ -109,13 +105,14 @@ export class ModelState {
     this.#stepped.add(name);
   }
 
-  /** Makes the next version the current one. */
+  /** Makes the next version the current one, and takes it into the average. */
   commit(): StepSums {
     invariant(this.#stepped.size === SLICE_NAMES.length, `step ${this.#step} was committed before all its slices`);
     [this.#current, this.#next] = [this.#next, this.#current];
     for (const name of SLICE_NAMES) this.#forget(snapshotKey(this.#step, name));
     this.#stepped.clear();
     this.#step += 1;
+    this.#memory.blend(this.#average, this.#current.whole.p, averageKeep(this.#ema, this.#step));
     return this.#sums;
   }
 
@@ -146,16 +143,6 @@ export class ModelState {
   averageSnapshot(name: SliceName): Float32Array {
     const { start, stateLength } = SLICES[name];
     return this.average.slice(start, start + stateLength);
-  }
-
-  /**
-   * Takes the last step into the average. Done while workers compute the next one: nobody waits for it then.
-   */
-  #catchUp(): void {
-    if (this.#averagedStep === this.#step) return;
-    invariant(this.#averagedStep === this.#step - 1, "a step was left out of the average");
-    this.#memory.blend(this.#average, this.#current.whole.p, averageKeep(this.#ema, this.#step));
-    this.#averagedStep = this.#step;
   }
 }
 

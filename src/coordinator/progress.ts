@@ -88,6 +88,8 @@ export class Progress {
           `waiting for workers: ${event.workers} of ${event.minWorkers} ready after ` +
             `${Math.round(event.waitedMs / 1000)} s${this.#howToJoin("one")}`,
         );
+      case "workers-chosen":
+        return this.#workersChosen(event);
       case "step":
         return this.#stepDone(event);
       case "epoch":
@@ -102,6 +104,18 @@ export class Progress {
       default:
         event satisfies never;
     }
+  }
+
+  /** Says it only where it is not what everyone expects: that all of them are used. */
+  #workersChosen({ workers, tried }: Extract<TrainingEvent, { type: "workers-chosen" }>): void {
+    const [all] = tried;
+    if (all === undefined || workers === all.workers) return;
+    const used = tried.find((each) => each.workers === workers);
+    this.#expectedWorkers = Math.max(this.#expectedWorkers, all.workers);
+    this.#say(
+      `Using ${workers} of ${formatPlural(all.workers, "worker")}: a step takes ${used?.stepMs.toFixed(2)} ms, ` +
+        `with all of them ${all.stepMs.toFixed(2)} ms; the others stand by`,
+    );
   }
 
   /** Whether stdout has taken everything so far. */
@@ -172,6 +186,7 @@ export class Progress {
         `${formatCount(result.samplesPerSecond)} images/s with ${formatPlural(result.workers, "worker")}${lost}, ` +
         `${result.engine} engine`,
     );
+    if (result.efficiency !== null) this.#say(result.efficiency.summary);
     if (result.checkpoint !== "") {
       this.#say(`Weights ${result.weightsSha256.slice(0, 16)} (SHA-256), checkpoint ${result.checkpoint}`);
       this.#say(`Evaluate them with: npx lockstep eval --checkpoint ${shellWord(result.checkpoint)}`);

@@ -125,7 +125,7 @@ function defaultPath(now: Date, seed: number): string {
 }
 
 /** With its parents. Node's own `recursive` never returns where a folder cannot be made, such as below /proc. */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   const absolute = resolve(path);
   if (existsSync(absolute)) return;
   makeFolder(dirname(absolute));

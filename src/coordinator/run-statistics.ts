@@ -1,8 +1,12 @@
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
+import type { Setting } from "./advice.ts";
+import { EfficiencyMeter } from "./efficiency.ts";
 
 /** Sums up a run from its events, for the result. */
 export class RunStatistics {
   readonly #startedAt: number;
+  readonly #setting: Setting;
+  #efficiency = new EfficiencyMeter();
   #firstStepAt: number | undefined;
   #lastAt: number;
   #epochs = 0;
@@ -19,8 +23,9 @@ export class RunStatistics {
   readonly #engines = new Set<string>();
 
   /** @param startedAt in ms */
-  constructor(startedAt: number) {
+  constructor(startedAt: number, setting: Setting) {
     this.#startedAt = startedAt;
+    this.#setting = setting;
     this.#lastAt = startedAt;
   }
 
@@ -55,12 +60,17 @@ export class RunStatistics {
         this.#epochLossSum += event.loss * event.samples;
         this.#epochSamples += event.samples;
         this.#epochCorrect += event.correct;
+        this.#efficiency.record(event);
         break;
       case "epoch":
         this.#lastAt = at;
         this.#epochs = event.epoch;
         this.#testAccuracy = event.testAccuracy;
         this.#testErrors = event.testErrors;
+        break;
+      case "workers-chosen":
+        // The steps before were there to find that out.
+        this.#efficiency = new EfficiencyMeter(event.workers);
         break;
       case "worker-joined":
         this.#workers = Math.max(this.#workers, event.workers);
@@ -94,6 +104,7 @@ export class RunStatistics {
       workersLost: this.#workersLost,
       shardsReassigned: this.#shardsReassigned,
       engine: this.engine,
+      efficiency: this.#efficiency.measure(this.#setting),
       ...rest,
     };
   }

@@ -8,11 +8,13 @@ import type { CoordinatorTransport } from "../shared/transport/transport.ts";
 import { Coordinator } from "./coordinator.ts";
 import { Metrics } from "./metrics.ts";
 import { createRunDirectory } from "./run-directory.ts";
+import { TraceFile } from "./trace-file.ts";
 
 export interface TrainingRunOptions {
   readonly config: TrainConfig | CoordinatorConfig;
   readonly dataset: DatasetSummary;
   readonly transport: CoordinatorTransport;
+  readonly overlap: boolean;
   readonly version: string;
   readonly onEvent: (event: TrainingEvent) => void;
 }
@@ -27,9 +29,9 @@ export interface TrainingRun {
   run(): Promise<TrainingResult>;
 }
 
-/** @throws LockstepError when the run's folder or the metrics port cannot be had; the transport is then closed */
+/** @throws LockstepError when the run's folder, the trace or the metrics port cannot be had; the transport is then closed */
 export async function prepareTrainingRun(options: TrainingRunOptions): Promise<TrainingRun> {
-  const { config, dataset, transport, version, onEvent } = options;
+  const { config, dataset, transport, overlap, version, onEvent } = options;
   const metrics = new Metrics({ config, version, now: () => systemClock.now() });
   let coordinator: Coordinator | undefined;
   const server = new MonitoringServer({
@@ -37,18 +39,21 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     metricsContentType: metrics.contentType,
     status: () => coordinator?.status(),
   });
+  let trace: TraceFile | undefined;
   try {
     const { metricsHost, metricsPort, metricsPortExplicit } = config;
     const port = await server.listen(metricsHost, metricsPort, { fallbackToFreePort: !metricsPortExplicit });
     const warn = (message: string): void => emit({ type: "warning", message });
+    if (config.trace !== undefined) trace = new TraceFile({ path: config.trace, startMs: systemClock.now(), warn });
     const directory = createRunDirectory({ config, now: () => new Date(), warn });
     const emit = (event: TrainingEvent): void => {
       metrics.record(event);
       directory.record(event);
+      trace?.record(event);
       onEvent(event);
     };
     const created = new Coordinator({
-      ...{ config, dataset, transport },
+      ...{ config, dataset, transport, overlap },
       clock: systemClock,
       runDir: directory.path,
       saveCheckpoint: async (checkpoint) => {
@@ -57,6 +62,7 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
         return path;
       },
       onEvent: emit,
+      trace,
     });
     coordinator = created;
     const metricsUrl = `http://${metricsHost.includes(":") ? `[${metricsHost}]` : metricsHost}:${port}/metrics`;
@@ -70,11 +76,13 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
           return await created.run();
         } finally {
           directory.close();
+          await trace?.close();
           await server.close();
         }
       },
     };
   } catch (thrown) {
+    await trace?.close();
     await server.close();
     await transport.close();
     throw thrown;

@@ -19,7 +19,12 @@ export interface LocalExit {
   readonly reason: string;
   /** Its exit code, if it had the time to choose one. */
   readonly code: number | undefined;
+  /** Where it failed, if that is known and was not said. */
+  readonly stack?: string;
 }
 
-/** Starts one worker. It reports the worker's end to the coordinator before any `onExit` listener is called. */
+/**
+ * Starts one worker. It reports the worker's end to the coordinator before any `onExit` listener is called.
+ * @throws when it cannot be started
+ */
 export type Launch = () => LocalWorker;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { messageOf } from "../shared/errors.ts";
 import type { Launch, LocalExit, LocalWorker } from "./local-worker.ts";
 
 /** Workers on this machine: started, watched, started again when they die, and ended. */
@@ -12,6 +13,8 @@ const RESTART_PAUSE_MS = 250;
 /** How long a worker may take to leave by itself, and then to end when it is told to, before it is killed. */
 const LEAVE_MS = 500;
 const END_MS = 3_000;
+/** Lines that Node.js prints around an error that ends a process: its stack, its fields, a version. */
+const NOT_A_SENTENCE = /^(\s|[-^}]|Node\.js v|$)/;
 
 export interface LocalWorkersOptions {
   readonly count: number;
@@ -57,13 +60,23 @@ export class LocalWorkers {
   }
 
   #start(slot: Slot): void {
-    const startedAt = performance.now();
-    const worker = this.#options.launch();
+    let worker: LocalWorker;
+    try {
+      worker = this.#options.launch();
+    } catch (thrown) {
+      this.#exited(slot, { reason: `could not be started: ${messageOf(thrown)}`, code: undefined }, "");
+      return;
+    }
     slot.worker = worker;
+    this.#watch(slot, worker);
+  }
+
+  #watch(slot: Slot, worker: LocalWorker): void {
+    const startedAt = performance.now();
     let lastWords = "";
     const lines = createInterface({ input: worker.stderr });
     lines.on("line", (line) => {
-      lastWords = line;
+      if (!NOT_A_SENTENCE.test(line)) lastWords = line;
       if (!this.#closing) this.#options.onWarning(`${worker.name}: ${line}`);
     });
     const allSaid = once(lines, "close");
@@ -76,9 +89,11 @@ export class LocalWorkers {
     });
   }
 
-  #exited(slot: Slot, { reason, code }: LocalExit, lastWords: string): void {
+  #exited(slot: Slot, { reason, code, stack }: LocalExit, lastWords: string): void {
+    const name = slot.worker?.name;
     slot.worker = undefined;
     if (this.#closing) return;
+    if (stack !== undefined) this.#options.onWarning(`${name}: ${stack}`);
     // Bad usage and refused data would be the same next time.
     const mayRestart = code !== 2 && code !== 4;
     if (mayRestart && slot.restarts < MAX_RESTARTS) {
@@ -93,9 +108,16 @@ export class LocalWorkers {
       return;
     }
     const left = this.#slots.filter(({ worker, timer }) => worker !== undefined || timer !== undefined).length;
-    if (left >= this.#options.needed) return;
     const said = lastWords === "" ? "" : ` (${lastWords})`;
-    const which = left === 0 ? `all ${this.#slots.length} workers` : `${this.#slots.length - left} of the workers`;
-    this.#options.onTooFew(`${which} have ended, again and again; the last one: ${reason}${said}`);
+    const which = lost(this.#slots.length - left, this.#slots.length);
+    const often = mayRestart ? ", again and again" : "";
+    const message = `${which} ended${often}; the last time: ${reason}${said}`;
+    if (left >= this.#options.needed) this.#options.onWarning(message);
+    else this.#options.onTooFew(message);
   }
+}
+
+function lost(count: number, all: number): string {
+  if (all === 1) return "the only worker has";
+  return count === all ? `all ${all} workers have` : `${count} of ${all} workers ${count === 1 ? "has" : "have"}`;
 }

@@ -2,9 +2,10 @@ import { type MessagePort, workerData } from "node:worker_threads";
 import { systemClock } from "../shared/clock.ts";
 import type { TrainConfig } from "../shared/config.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
+import { LockstepError } from "../shared/errors.ts";
 import { connectThread } from "../shared/transport/threads.ts";
 import { createEngine } from "../worker/engines/select.ts";
-import { Worker } from "../worker/worker.ts";
+import { Worker, type WorkerEnd } from "../worker/worker.ts";
 
 /** What a worker's thread is given when it is started. */
 export interface ThreadData {
@@ -13,17 +14,28 @@ export interface ThreadData {
   readonly dataset: Dataset;
 }
 
-/** A worker's thread from its first to its last moment. The coordinator is in the same process: it cannot be missed. */
-const { port, engine: engineName, dataset } = workerData as ThreadData;
-const engine = await createEngine(engineName);
-const worker = new Worker({
-  transport: connectThread(port),
-  address: "this process",
-  ...{ engine, dataset, clock: systemClock },
-  coordinatorTimeoutMs: Infinity,
-  say: () => {},
-});
-const { code, text } = await worker.run();
-await engine.dispose();
+/** A worker's thread from its first to its last moment. */
+async function work({ port, engine: engineName, dataset }: ThreadData): Promise<WorkerEnd> {
+  const engine = await createEngine(engineName);
+  const worker = new Worker({
+    transport: connectThread(port),
+    address: "this process",
+    ...{ engine, dataset, clock: systemClock },
+    // The coordinator is in the same process: it cannot be missed.
+    coordinatorTimeoutMs: Infinity,
+    say: () => {},
+  });
+  const end = await worker.run();
+  await engine.dispose();
+  return end;
+}
+
+/** An error that is a sentence for a person ends the worker as it would end the command; any other is the thread's. */
+function refusal(thrown: unknown): WorkerEnd {
+  if (thrown instanceof LockstepError) return { code: thrown.exitCode, text: thrown.message };
+  throw thrown;
+}
+
+const { code, text } = await work(workerData as ThreadData).catch(refusal);
 if (code !== 0) process.stderr.write(`lockstep worker: ${text}\n`);
 process.exitCode = code;

@@ -1,4 +1,4 @@
-import { Worker as Thread } from "node:worker_threads";
+import { Worker as Thread, type WorkerOptions } from "node:worker_threads";
 import type { TrainConfig } from "../shared/config.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
 import { messageOf } from "../shared/errors.ts";
@@ -18,25 +18,53 @@ export interface ThreadOptions {
 /** Starts a worker as a thread of this process. */
 export function launchThread({ network, engine, dataset, onExit }: ThreadOptions): LocalWorker {
   const { peer, port } = network.open();
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  const thread = new Thread(new URL(`thread-main${extension}`, import.meta.url), {
-    workerData: { port, engine, dataset } satisfies ThreadData,
-    transferList: [port],
-    stderr: true,
+  try {
+    const thread = start({
+      workerData: { port, engine, dataset } satisfies ThreadData,
+      transferList: [port],
+      stdout: true,
+      stderr: true,
+      // This program's flags are not meant for them: its `--input-type` would even be refused.
+      execArgv: [],
+    });
+    return localThread(thread, (reason) => onExit(peer, reason));
+  } catch (thrown) {
+    port.close();
+    throw thrown;
+  }
+}
+
+function start(options: WorkerOptions): Thread {
+  if (!import.meta.url.endsWith(".ts")) return new Thread(new URL("thread-main.js", import.meta.url), options);
+  // For development: tsx does not follow into threads unless it is called there.
+  const [tsx, main] = ["tsx/esm/api", "./thread-main.ts"].map((each) => JSON.stringify(import.meta.resolve(each)));
+  return new Thread(`import(${tsx}).then(({ register }) => (register(), import(${main})));`, {
+    ...options,
+    eval: true,
   });
-  const name = `worker thread ${thread.threadId}`;
-  let failure: string | undefined;
-  thread.on("error", (error) => {
-    failure = messageOf(error);
+}
+
+/**
+ * A thread as a local worker. What it writes to its standard output is dropped, as that of a worker process is.
+ * @param thread started with streams of its own
+ */
+export function localThread(thread: Thread, onExit: (reason: string) => void): LocalWorker {
+  thread.stdout.resume();
+  let failure: unknown;
+  let hasFailed = false;
+  thread.on("error", (thrown) => {
+    failure = thrown;
+    hasFailed = true;
   });
   return {
-    name,
+    name: `worker thread ${thread.threadId}`,
     stderr: thread.stderr,
     onExit: (listener: (exit: LocalExit) => void) => {
       thread.on("exit", (code) => {
-        const reason = failure === undefined ? `its thread ended with code ${code}` : `its thread failed: ${failure}`;
-        onExit(peer, reason);
-        listener({ reason, code });
+        const reason = hasFailed ? `its thread failed: ${messageOf(failure)}` : `its thread ended with code ${code}`;
+        onExit(reason);
+        const stack = failure instanceof Error ? failure.stack : undefined;
+        listener({ reason, code, ...(stack === undefined ? {} : { stack }) });
       });
     },
     end: () => void thread.terminate(),

@@ -64,6 +64,9 @@ const output = {
     .exactOptional()
     .describe("folder for config, metrics and checkpoints; runs/<time>-seed<seed> if not given"),
   logEvery: integer(1, 1_000_000).default(400).describe("steps between two lines of progress"),
+  trace: text("FILE", "the path of a file to write")
+    .exactOptional()
+    .describe("write when each worker and the coordinator did what, for chrome://tracing or ui.perfetto.dev"),
   ...json,
   ...quiet,
 };

@@ -36,6 +36,13 @@ export type TrainingEvent =
       readonly shardsReassigned: number;
       readonly workers: number;
     }
+  /** `--workers auto` has found out how many of the workers are fastest; the others stand by. */
+  | {
+      readonly type: "workers-chosen";
+      readonly workers: number;
+      /** From all workers down to one: how long a step of a full batch takes, in ms. */
+      readonly tried: readonly { readonly workers: number; readonly stepMs: number }[];
+    }
   | { readonly type: "waiting"; readonly workers: number; readonly minWorkers: number; readonly waitedMs: number }
   | {
       readonly type: "step";
@@ -55,6 +62,8 @@ export type TrainingEvent =
       /** From the step's first assignment to its weights. */
       readonly stepMs: number;
       readonly workers: number;
+      /** Where that time went. */
+      readonly phases: StepPhases;
     }
   | {
       readonly type: "epoch";
@@ -74,6 +83,81 @@ export type TrainingEvent =
   | { readonly type: "checkpoint"; readonly path: string; readonly step: number }
   | { readonly type: "warning"; readonly message: string }
   | { readonly type: "finished"; readonly result: TrainingResult };
+
+/** What a step's time was spent on, on both sides. */
+export interface StepPhases {
+  /** Those that sent any result for the step, lost ones included. */
+  readonly workers: readonly WorkerPhases[];
+  readonly coordinator: CoordinatorPhases;
+}
+
+/** A worker's part in a step, by its own clock but for `wireMs`. Waiting, gathering and computing follow each other. */
+export interface WorkerPhases {
+  readonly worker: string;
+  /** Shards that it was given, those of a lost worker included. */
+  readonly shards: number;
+  /** Idle, from the end of its last task, of whatever kind, until it had all that this one needs. */
+  readonly waitMs: number;
+  /** Making inputs: resizing, and distorting where that is asked for. */
+  readonly gatherMs: number;
+  /** In the engine, and adding up shards. */
+  readonly computeMs: number;
+  /**
+   * From the coordinator's sending the last thing that the worker needed to the arrival of its last result, less the time
+   * that the worker held it: messages on their way, both ways, threads that wake up, and queues. Most of it is waiting,
+   * seen from the coordinator: the two overlap.
+   */
+  readonly wireMs: number;
+}
+
+/** The coordinator's part in a step. Most of it is done while workers compute. */
+export interface CoordinatorPhases {
+  /** Reading messages, and deciding what follows. */
+  readonly decideMs: number;
+  /** Copying sums out of messages and adding them up. */
+  readonly reduceMs: number;
+  /** The optimizer, and the running average of the weights. */
+  readonly adamMs: number;
+  /** Writing messages and handing them over to the transport. */
+  readonly sendMs: number;
+  /**
+   * From the moment by which the step's last result must have been sent to the step's weights, when all workers wait: a
+   * part of the above, and the way of the result.
+   */
+  readonly tailMs: number;
+}
+
+/**
+ * What kept a run from being faster: work itself (computing, or making inputs); the way between coordinator and workers;
+ * the coordinator; one slow worker; shards that cannot be shared evenly; or workers that wait for one another by turns.
+ */
+export type Limit = "computing" | "inputs" | "exchange" | "coordinator" | "straggler" | "shards" | "imbalance";
+
+/** How well the workers were used, measured over a run's steps. */
+export interface Efficiency {
+  readonly limitedBy: Limit;
+  /** A sentence for people, with advice where there is any. */
+  readonly summary: string;
+  /** Steps that were measured: all but the first ones. */
+  readonly steps: number;
+  /** Workers that were ready, on average. */
+  readonly workers: number;
+  /** As many workers, busy all the time, would have done the same work in the same time. */
+  readonly workDone: number;
+  /** What the workers' time went to; together 1. */
+  readonly shares: {
+    readonly computing: number;
+    readonly inputs: number;
+    /** Messages on their way, and whatever else is not told apart. */
+    readonly exchange: number;
+    /** While the coordinator made the weights of what had come from all. */
+    readonly coordinator: number;
+    /** Until the slowest worker was done as well. */
+    readonly imbalance: number;
+    /** Workers without a shard. */
+    readonly idle: number;
+  };
+}
 
 /** What a run comes to: the object that `--json` prints and the library returns. */
 export interface TrainingResult {
@@ -102,6 +186,8 @@ export interface TrainingResult {
   readonly weightsSha256: string;
   readonly runDir: string;
   readonly checkpoint: string;
+  /** Null when the run was too short to tell. */
+  readonly efficiency: Efficiency | null;
   /** Set when a signal ended the run early. */
   readonly interruptedBy?: Signal;
 }

@@ -1,11 +1,16 @@
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../shared/clock.ts";
 import type { Spent } from "../shared/protocol/messages.ts";
+
+/** How long a worker may compute without looking at its messages; each look costs the event loop's round. */
+const LOOK_UP_MS = 5;
 
 /** Where a worker's time goes: told with each result. All times in ms by the worker's own clock. */
 export class TaskClock {
   readonly #clock: Clock;
   #idleSince: number;
   #beganAt = 0;
+  #lookedUpAt = 0;
   #waitMs = 0;
   #gatherMs = 0;
   /** That part of it which was done while the task was running. */
@@ -23,6 +28,7 @@ export class TaskClock {
 
   begin(): void {
     this.#beganAt = this.#clock.now();
+    this.#lookedUpAt = this.#beganAt;
     this.#waitMs = Math.max(0, this.#beganAt - this.#idleSince - this.#gatherMs);
     this.#gatherWithinMs = 0;
   }
@@ -37,6 +43,13 @@ export class TaskClock {
   end(): void {
     this.#idleSince = this.#clock.now();
     this.#gatherMs = 0;
+  }
+
+  /** Between two shards: lets messages that have come be looked at, unless that was done a moment ago. */
+  async lookUp(): Promise<void> {
+    if (this.#clock.now() - this.#lookedUpAt < LOOK_UP_MS) return;
+    await setImmediate();
+    this.#lookedUpAt = this.#clock.now();
   }
 
   /** The task so far, in whole microseconds. */

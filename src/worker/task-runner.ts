@@ -1,7 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import { InputSource } from "../shared/data/input-source.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
-import { runningStatistics, type SliceName, SLICES } from "../shared/model/contribution.ts";
+import { runningStatistics, type SliceName, SLICE_NAMES, SLICES } from "../shared/model/contribution.ts";
 import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATE_COUNT } from "../shared/model/lenet5.ts";
 import { floatsInto } from "../shared/protocol/codec.ts";
 import { COPIES, copyOf } from "../shared/protocol/holdings.ts";
@@ -39,9 +38,10 @@ export class TaskRunner {
   readonly #sums = new ShardSums();
   /** The state vectors that are kept, as `Holdings` counts them. */
   readonly #states = Array.from({ length: COPIES }, () => new Float32Array(STATE_COUNT));
-  /** What the engine holds. */
-  #loaded: VersionName | undefined;
+  /** Which version of each slice the engine holds. */
+  readonly #loaded: Record<SliceName, VersionName | undefined> = { dense: undefined, conv: undefined };
   #augmentSeed: number | undefined;
+  #overlap = false;
   /** Pixels, `[n][32][32]`. */
   #images = new Uint8Array(0);
   #labels = new Uint8Array(0);
@@ -58,8 +58,9 @@ export class TaskRunner {
   }
 
   /** Makes ready for a run: allocates, and computes one shard of zeros so that the first real one is not slowed down. */
-  async prepare({ shardSize, augment, seed }: Welcome): Promise<void> {
-    this.#loaded = undefined;
+  async prepare({ shardSize, augment, seed, overlap }: Welcome): Promise<void> {
+    this.#overlap = overlap;
+    for (const slice of SLICE_NAMES) this.#loaded[slice] = undefined;
     this.#gathered = undefined;
     this.#augmentSeed = augment ? seed : undefined;
     this.#reserve(shardSize);
@@ -75,38 +76,40 @@ export class TaskRunner {
     floatsInto(this.#state(name).subarray(start, start + stateLength), frame);
   }
 
-  /** Makes the inputs of a task's first shard, to be computed next. */
+  /** Does what can be done for the next task before the last of its parameters, the convolutions', have come. */
   anticipate(task: Assign, samples: Uint32Array): void {
     const [first] = task.shards;
     if (first === undefined) return;
+    this.#load("dense", { version: task.step, averaged: false });
     this.#clock.gatherAhead(() => this.#gather(task, samples.subarray(0, first.count)));
     this.#gathered = task;
   }
 
   /** @param samples indices into the training set, for all shards in order */
   async computeStep(task: Assign, samples: Uint32Array, listener: TaskListener): Promise<void> {
-    this.#load({ version: task.step, averaged: false });
+    for (const slice of SLICE_NAMES) this.#load(slice, { version: task.step, averaged: false });
     this.#sums.reset(task.shardCount);
     let start = 0;
     for (const [i, { index, count }] of task.shards.entries()) {
-      // Messages that came meanwhile are looked at between two shards.
-      if (i > 0) await setImmediate();
+      if (i > 0) await this.#clock.lookUp();
       if (listener.isCancelled()) return;
       const indices = samples.subarray(start, start + count);
       start += count;
       const isLast = i === task.shards.length - 1;
-      await this.#computeShard(task, index, indices, isLast ? (slice) => this.#emit(slice, listener) : () => {});
+      const denseFinal = (): void => {
+        if (isLast && this.#overlap) this.#emit("dense", listener);
+      };
+      await this.#computeShard(task, index, indices, denseFinal);
+      if (isLast) {
+        if (!this.#overlap) this.#emit("dense", listener);
+        this.#emit("conv", listener);
+      }
       if (listener.isCancelled()) return;
       listener.onComputed();
     }
   }
 
-  async #computeShard(
-    task: Assign,
-    shard: number,
-    indices: Uint32Array,
-    sliceFinal: (slice: SliceName) => void,
-  ): Promise<void> {
+  async #computeShard(task: Assign, shard: number, indices: Uint32Array, onDense: () => void): Promise<void> {
     const count = indices.length;
     if (this.#gathered !== task) this.#clock.gather(() => this.#gather(task, indices));
     this.#gathered = undefined;
@@ -116,12 +119,11 @@ export class TaskRunner {
     const denseFinal: DenseFinal = (partial: ShardGradient) => {
       denseDone = true;
       this.#sums.addDense(shard, partial, count, task.globalCount);
-      sliceFinal("dense");
+      onDense();
     };
     const gradient = await this.#engine.gradients({ images, labels, globalCount: task.globalCount }, denseFinal);
     if (!denseDone) denseFinal(gradient);
     this.#sums.addConv(shard, gradient);
-    sliceFinal("conv");
   }
 
   #gather(task: Assign, indices: Uint32Array): void {
@@ -131,13 +133,13 @@ export class TaskRunner {
   }
 
   async evaluate({ version, first, count }: Evaluate, listener: TaskListener): Promise<void> {
-    const state = this.#load({ version, averaged: true });
+    for (const slice of SLICE_NAMES) this.#load(slice, { version, averaged: true });
     this.#reserve(count);
     this.#gathered = undefined;
     const images = this.#images.subarray(0, count * IMAGE_SIZE);
     const labels = this.#labels.subarray(0, count);
     this.#test.gatherPixelsRange(first, first + count, images, labels);
-    const running = runningStatistics(state);
+    const running = runningStatistics(this.#state({ version, averaged: true }));
     const { logits } = await this.#engine.evaluate({ images, labels, ...running });
     if (listener.isCancelled()) return;
     listener.onComputed();
@@ -152,13 +154,12 @@ export class TaskRunner {
     return this.#states[copyOf(version, averaged)]!;
   }
 
-  #load(name: VersionName): Float32Array {
-    const state = this.#state(name);
-    if (this.#loaded?.version !== name.version || this.#loaded.averaged !== name.averaged) {
-      this.#engine.load(state.subarray(0, PARAMETER_COUNT));
-      this.#loaded = name;
-    }
-    return state;
+  #load(slice: SliceName, name: VersionName): void {
+    const loaded = this.#loaded[slice];
+    if (loaded?.version === name.version && loaded.averaged === name.averaged) return;
+    const { start, parameterLength } = SLICES[slice];
+    this.#engine.load(this.#state(name).subarray(start, start + parameterLength), start);
+    this.#loaded[slice] = name;
   }
 
   #reserve(count: number): void {

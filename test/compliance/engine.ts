@@ -146,6 +146,18 @@ export function engineCompliance(name: string, { create, tolerance, deterministi
       expect(sameBits(again.logits, expectedLogits)).toBe(true);
     });
 
+    test("takes parameters in parts, once it has had them all", async () => {
+      const { parameters, shard } = makeCase(21, 3);
+      const other = makeCase(22, 3).parameters;
+      engine.load(other);
+      engine.load(parameters.subarray(0, 2_616), 0);
+      engine.load(parameters.subarray(2_616), 2_616);
+      const found = copyOf(await engine.gradients(shard));
+      engine.load(parameters);
+      expect(sameBits(found.gradient, (await engine.gradients(shard)).gradient)).toBe(true);
+      await expectUsageError(() => engine.load(new Float32Array(3), 61_748), /3 parameters from index 61748 on/);
+    });
+
     test("leaves its inputs as they were", async () => {
       const { parameters, shard, evaluation } = makeCase(17, 5);
       const before = makeCase(17, 5);

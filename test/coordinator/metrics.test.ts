@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { Metrics } from "../../src/coordinator/metrics.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
-import { epoch, started, step, workerLeft } from "./training-events.ts";
+import { epoch, started, step, workerLeft, workerPhases } from "./training-events.ts";
+
+const FREE = { decideMs: 0, reduceMs: 0, adamMs: 0, sendMs: 0, tailMs: 0 };
 
 function setUp() {
   const clock = { ms: 0 };
@@ -58,6 +60,46 @@ test("a run is counted", async () => {
   expect(await samples()).toMatchObject(expected);
   // Asking must not count anything again.
   expect(await samples()).toMatchObject(expected);
+});
+
+test("phases are counted by worker and for the coordinator, in seconds", async () => {
+  const { metrics, samples } = setUp();
+  const workers = [
+    workerPhases({ worker: "worker-1", waitMs: 500, gatherMs: 250, computeMs: 2000, wireMs: 750 }),
+    workerPhases({ worker: "worker-2", computeMs: 1000 }),
+  ];
+  const coordinator = { decideMs: 125, reduceMs: 250, adamMs: 500, sendMs: 1000, tailMs: 99 };
+  for (let i = 0; i < 2; i++) metrics.record(step({ phases: { workers, coordinator } }));
+  const expected = {
+    'lockstep_worker_phase_seconds_total{worker="worker-1",phase="wait"}': 1,
+    'lockstep_worker_phase_seconds_total{worker="worker-1",phase="gather"}': 0.5,
+    'lockstep_worker_phase_seconds_total{worker="worker-1",phase="compute"}': 4,
+    'lockstep_worker_phase_seconds_total{worker="worker-1",phase="wire"}': 1.5,
+    'lockstep_worker_phase_seconds_total{worker="worker-2",phase="compute"}': 2,
+    'lockstep_coordinator_phase_seconds_total{phase="decide"}': 0.25,
+    'lockstep_coordinator_phase_seconds_total{phase="reduce"}': 0.5,
+    'lockstep_coordinator_phase_seconds_total{phase="adam"}': 1,
+    'lockstep_coordinator_phase_seconds_total{phase="send"}': 2,
+  };
+  expect(await samples()).toMatchObject(expected);
+  expect(await samples()).toMatchObject(expected);
+  const text = await metrics.text();
+  for (const phase of ["wait:", "gather:", "compute:", "wire:", "decide:", "reduce:", "adam:", "send:"]) {
+    expect(text).toMatch(new RegExp(`^# HELP lockstep_(worker|coordinator)_phase_seconds_total .*${phase}`, "m"));
+  }
+});
+
+test("workers that left long ago are counted together", async () => {
+  const { metrics, samples } = setUp();
+  for (let i = 1; i <= 50; i++) {
+    const worker = `worker-${i}`;
+    const phases = { workers: [workerPhases({ worker, computeMs: 1000 })], coordinator: FREE };
+    metrics.record(step({ phases }));
+    metrics.record(workerLeft({ worker }));
+  }
+  const computed = Object.entries(await samples()).filter(([name]) => name.endsWith('phase="compute"}'));
+  expect(computed).toHaveLength(17);
+  expect(computed).toContainEqual(['lockstep_worker_phase_seconds_total{worker="gone",phase="compute"}', 34]);
 });
 
 test("a loss that is not a number is shown as such", async () => {

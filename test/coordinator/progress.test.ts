@@ -63,6 +63,23 @@ describe("without a terminal", () => {
     expect(stderr.text).toBe("");
   });
 
+  test("what limited the run is one line after its speed, where that is known", () => {
+    const summary = "Limited by the exchange: 2 workers do the work of 1.4; try --batch-size 128";
+    const shares = { computing: 0.7, inputs: 0, exchange: 0.3, coordinator: 0, imbalance: 0, idle: 0 };
+    const efficiency = { limitedBy: "exchange", summary, steps: 888, workers: 2, workDone: 1.4, shares } as const;
+    const loud = setUp();
+    for (const event of [started(), finished({ efficiency })]) loud.progress.handle(event);
+    const [speed] = loud.stdout.lines.filter((line) => line.startsWith("Trained"));
+    expect(loud.stdout.lines[loud.stdout.lines.indexOf(speed!) + 1]).toBe(summary);
+    const quiet = setUp({ quiet: true });
+    for (const event of [started(), finished({ efficiency })]) quiet.progress.handle(event);
+    expect(quiet.stdout.text).not.toContain("Limited");
+    const json = setUp({ json: true });
+    for (const event of [started(), finished({ efficiency })]) json.progress.handle(event);
+    expect(json.stderr.lines).toContain(summary);
+    expect(JSON.parse(json.stdout.text)).toMatchObject({ efficiency });
+  });
+
   test("--json moves it all to stderr and prints the result last", () => {
     const { progress, stdout, stderr } = setUp({ json: true });
     const end = finished();

@@ -1,6 +1,6 @@
 /** Events of a made-up run, for the tests of everything that watches one. */
 
-import type { TrainingEvent, TrainingResult } from "../../src/shared/events.ts";
+import type { TrainingEvent, TrainingResult, WorkerPhases } from "../../src/shared/events.ts";
 
 type EventOf<Type extends TrainingEvent["type"]> = Extract<TrainingEvent, { type: Type }>;
 
@@ -29,8 +29,17 @@ export function step(changes: Partial<EventOf<"step">> = {}): TrainingEvent {
     correct: 60,
     stepMs: 2.5,
     workers: 2,
+    phases: {
+      workers: [workerPhases({ worker: "worker-1" }), workerPhases({ worker: "worker-2" })],
+      coordinator: { decideMs: 0.1, reduceMs: 0.2, adamMs: 0.15, sendMs: 0.25, tailMs: 0.1 },
+    },
     ...changes,
   };
+}
+
+/** A worker's part in a step. */
+export function workerPhases(changes: Partial<WorkerPhases> = {}): WorkerPhases {
+  return { worker: "worker-1", shards: 1, waitMs: 0.5, gatherMs: 0.2, computeMs: 1.8, wireMs: 0.4, ...changes };
 }
 
 export function epoch(changes: Partial<EventOf<"epoch">> = {}): TrainingEvent {
@@ -77,6 +86,7 @@ export function finished(changes: Partial<TrainingResult> = {}): TrainingEvent {
     weightsSha256: "0123456789abcdef".repeat(4),
     runDir: "runs/a",
     checkpoint: "runs/a/checkpoints/step-009380.safetensors",
+    efficiency: null,
     ...changes,
   };
   return { type: "finished", result };

@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+// The built package: its threads are those that a program would get.
+import { train } from "lockstep";
 import { stateSha256 } from "../../src/shared/checkpoint.ts";
 import { type Dataset, loadDataset } from "../../src/shared/data/dataset.ts";
 import type { TrainingEvent } from "../../src/shared/events.ts";
 import { STATE_COUNT } from "../../src/shared/model/lenet5.ts";
 import { type Fate, MemoryNetwork, type Passage } from "../../src/shared/transport/memory.ts";
+import { connectThread, ThreadNetwork } from "../../src/shared/transport/threads.ts";
 import { connectZmq, listenZmq } from "../../src/shared/transport/zmq.ts";
 import type { Engine } from "../../src/worker/engines/engine.ts";
 import { createEngine } from "../../src/worker/engines/select.ts";
@@ -52,6 +55,13 @@ async function overZmq(address: string, options: Options): Promise<FleetRun> {
   return new Fleet({ config: RAGGED, workers: 2, dataset, ...transports, ...options }).run();
 }
 
+/** What two threads would say to each other, within one. */
+function overThreads(options: Options): Promise<FleetRun> {
+  const network = new ThreadNetwork();
+  const transports = { coordinator: network.listen(), connect: () => connectThread(network.open().port) };
+  return new Fleet({ config: RAGGED, workers: 2, dataset, ...transports, ...options }).run();
+}
+
 /** Does something once, after the given number of steps. */
 function afterStep(step: number, act: (fleet: Fleet) => void): NonNullable<FleetOptions["onEvent"]> {
   return (event, fleet) => {
@@ -94,6 +104,20 @@ describe.each([
     expect(essence(await overZmq(`ipc://${join(folder, `fleet-${steps}`)}`, { config, workers: 2 }))).toEqual(alone);
   });
 
+  test("and so they do over the transport between threads", async () => {
+    expect(essence(await overThreads({ config, workers: 3 }))).toEqual(alone);
+  });
+
+  test.each(["thread", "process"] as const)("and so does a %s of its own for each", async (isolation) => {
+    const runDir = join(folder, `run-${steps}-${isolation}`);
+    const run = await train({ ...config, workers: 3, isolation, metricsPort: 0, runDir });
+    const losses: number[] = [];
+    for await (const event of run) if (event.type === "step") losses.push(event.loss);
+    // Its test set is the whole one.
+    const { testErrors: _, ...expected } = alone;
+    expect({ ...(await run.result), losses }).toMatchObject(expected);
+  });
+
   test("another seed comes to others", async () => {
     const other = essence(await overMemory({ config: { ...config, seed: 2 } }));
     expect(other.weightsSha256).not.toBe(alone.weightsSha256);
@@ -116,9 +140,12 @@ describe("whatever happens to the fleet, the bits are the same", () => {
     expect(essence(await overMemory({ workers: 3 }, fate))).toEqual(expected);
   });
 
-  test.each(["memory", "ZeroMQ"])("a worker crashes in the middle of a step, over %s", async (transport) => {
-    const options: Options = { workers: 3, onEvent: afterStep(4, (fleet) => void fleet.crashFirst()) };
-    const run = await (transport === "memory" ? overMemory(options) : overZmq("tcp://127.0.0.1:*", options));
+  test.each([
+    ["memory", overMemory],
+    ["ZeroMQ", (options: Options) => overZmq("tcp://127.0.0.1:*", options)],
+    ["threads", overThreads],
+  ] as const)("a worker crashes in the middle of a step, over %s", async (_, over) => {
+    const run = await over({ workers: 3, onEvent: afterStep(4, (fleet) => void fleet.crashFirst()) });
     expect(essence(run)).toEqual(expected);
     expect(run.result).toMatchObject({ workers: 3, workersLost: 1 });
   });
@@ -144,6 +171,28 @@ describe("whatever happens to the fleet, the bits are the same", () => {
     expect(essence(run)).toEqual(expected);
     expect(run.result.workersLost).toBe(1);
   });
+});
+
+test("shared memory is used again: a long run needs no more of it than a short one", async () => {
+  let buffers = 0;
+  const counted = new Proxy(SharedArrayBuffer, {
+    construct: (target, args: [number]) => {
+      buffers += 1;
+      return new target(...args);
+    },
+  });
+  vi.stubGlobal("SharedArrayBuffer", counted);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const needed = async (epochs: number): Promise<number> => {
+    buffers = 0;
+    const { result } = await overThreads({ config: { ...RAGGED, epochs } });
+    expect(result.steps).toBe(13 * epochs);
+    return buffers;
+  };
+  const short = await needed(1);
+  expect(short).toBeGreaterThan(0);
+  // Timing alone decides how many are under way at once; each step sends more than five.
+  expect(await needed(6)).toBeLessThan(short + 20);
 });
 
 describe("the end of a run", () => {

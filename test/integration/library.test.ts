@@ -3,12 +3,13 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 // The package's own exports, as a program that depends on it sees them: the built files and their types.
 import { LockstepError, train, type TrainingEvent } from "lockstep";
 import { readCheckpoint } from "lockstep/checkpoint";
 import { InputSource, loadDataset } from "lockstep/data";
 import { createEngine } from "lockstep/engine";
+import { gone } from "../support/cli.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -63,15 +64,99 @@ test("can be interrupted, whether or not somebody reads the events", async () =>
   expect(testAccuracy).toBeNull();
 });
 
-test("works in a program given with -e, whose code must not run again in the workers", async () => {
-  const code = `
-    import { train } from "lockstep";
-    console.log("this program runs");
-    const run = await train(${JSON.stringify({ ...SMALL, workers: 2, runDir: join(folder, "run") })});
-    console.log("workers", (await run.result).workers);
-  `;
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", code]);
-  expect(stdout).toBe("this program runs\nworkers 2\n");
+test("trains several times in one program, one after the other and at once, to the same weights", async () => {
+  const hashes: string[] = [];
+  const once = async (name: string, isolation: "thread" | "process"): Promise<void> => {
+    const run = await train({ ...SMALL, workers: 2, isolation, runDir: join(folder, name) });
+    hashes.push((await run.result).weightsSha256);
+  };
+  await once("first", "thread");
+  await once("second", "thread");
+  await Promise.all([once("a", "thread"), once("b", "thread"), once("c", "process")]);
+  expect(hashes).toHaveLength(5);
+  expect(new Set(hashes).size).toBe(1);
+});
+
+/** Runs a program with these flags; it cannot go on beyond a deadline. */
+async function program(code: string, flags: readonly string[] = ["--input-type=module"]) {
+  const child = promisify(execFile)(process.execPath, [...flags, "-e", code], { timeout: 30_000 });
+  try {
+    return { ...(await child), exitCode: 0 };
+  } catch (thrown) {
+    const { stdout, stderr, code: exitCode } = thrown as ExecFileFailure;
+    return { stdout, stderr, exitCode };
+  }
+}
+
+interface ExecFileFailure {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number | null;
+}
+
+describe.each(["thread", "process"] as const)("a program whose workers are of the kind %s", (isolation) => {
+  const options = (more = {}): string =>
+    JSON.stringify({ ...SMALL, workers: 2, isolation, runDir: join(folder, "run"), ...more });
+
+  test.each([
+    ["modules", ["--input-type=module"]],
+    [
+      "modules, after something of its own",
+      ["--import", "data:text/javascript,console.log('before')", "--input-type=module"],
+    ],
+    ["CommonJS", []],
+  ])("may be given with -e, as %s: its code and flags are not the workers'", async (_, flags) => {
+    const code = `
+      console.log("this program runs");
+      import("lockstep").then(async ({ train }) => {
+        const run = await train(${options()});
+        const { workers, workersLost } = await run.result;
+        console.log("workers", workers, "lost", workersLost);
+      });
+    `;
+    const ended = await program(code, flags);
+    const before = flags.length > 1 ? "before\n" : "";
+    expect(ended).toEqual({ stdout: `${before}this program runs\nworkers 2 lost 0\n`, stderr: "", exitCode: 0 });
+  });
+
+  test("ends by itself: a run leaves no thread, port or timer behind, and no exit code", async () => {
+    const code = `
+      import { setImmediate } from "node:timers/promises";
+      import { train } from "lockstep";
+      const standardStreams = [process.stdout, process.stderr].map(() => "PipeWrap").join();
+      const resources = () => process.getActiveResourcesInfo().filter((kind) => kind !== "Immediate").join();
+      const run = await train(${options()});
+      await run.result;
+      // What is closed takes some turns of the event loop to be gone.
+      while (resources() !== standardStreams) await setImmediate();
+      console.log("exit code", process.exitCode);
+    `;
+    expect(await program(code)).toEqual({ stdout: "exit code undefined\n", stderr: "", exitCode: 0 });
+  });
+
+  test.each([
+    ["exits", "process.exit(9)", 9, /^$/],
+    ["throws", 'throw new Error("a mistake")', 1, /Error: a mistake/],
+    ["leaves a rejection unhandled", 'void Promise.reject(new Error("a mistake"))', 1, /Error: a mistake/],
+  ])("that %s in the midst of a run ends at once, and its workers with it", async (_, mistake, exitCode, stderr) => {
+    const code = `
+      import { execFileSync } from "node:child_process";
+      import { train } from "lockstep";
+      const run = await train(${options({ epochs: 1_000 })});
+      for await (const event of run) {
+        if (event.type !== "step" || event.step !== 5) continue;
+        const ps = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(process.pid)], { encoding: "utf8" });
+        console.log(ps.split("\\n").filter((line) => line.includes("worker")).map((line) => parseInt(line)).join(" "));
+        setTimeout(() => { ${mistake} }, 0);
+      }
+    `;
+    const ended = await program(code);
+    expect(ended.exitCode).toBe(exitCode);
+    expect(ended.stderr).toMatch(stderr);
+    const pids = ended.stdout.trim().split(" ").filter(Boolean).map(Number);
+    expect(pids).toHaveLength(isolation === "process" ? 2 : 0);
+    for (const pid of pids) await gone(pid);
+  });
 });
 
 test("leaves nothing open when it cannot start", async () => {

@@ -4,7 +4,7 @@ import type { Engine } from "../../src/worker/engines/engine.ts";
 export function engineWith(engine: Engine, gradients: Engine["gradients"]): Engine {
   return {
     ...{ name: engine.name, device: engine.device, gradients },
-    load: (parameters) => engine.load(parameters),
+    load: (parameters, start) => engine.load(parameters, start),
     evaluate: (batch) => engine.evaluate(batch),
     dispose: () => engine.dispose(),
   };

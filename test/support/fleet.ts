@@ -17,6 +17,8 @@ export interface FleetOptions {
   readonly coordinator: CoordinatorTransport;
   /** Connects one worker's end to the coordinator. */
   readonly connect: () => WorkerTransport;
+  /** Whether workers send the dense slice early; true if not given. */
+  readonly overlap?: boolean;
   /** Makes the engine of the i-th worker; the wasm engine if not given. */
   readonly engine?: (worker: number) => Promise<Engine>;
   /** Is told everything, and may let workers come and go. */
@@ -51,6 +53,7 @@ export class Fleet {
       ...{
         dataset: summarise(options.dataset),
         transport: options.coordinator,
+        overlap: options.overlap ?? true,
         clock: systemClock,
         runDir: "runs/test",
       },

@@ -214,7 +214,9 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
   switch (effect.type) {
     case "welcome": {
       const { peer, session, name } = effect;
-      return [[peer, { type: "welcome", session, name, runId: "run", seed: 1, augment: false, shardSize: 1 }]];
+      return [
+        [peer, { type: "welcome", session, name, runId: "run", seed: 1, augment: false, shardSize: 1, overlap: true }],
+      ];
     }
     case "refuse":
       return [[effect.peer, { type: "rejected", code: effect.code, message: effect.message }]];

@@ -36,6 +36,8 @@ export function eventText(event: Event): string {
       return `process ${event.pid} exited`;
     case "tick":
       return `tick at ${event.at} ms`;
+    case "use-workers":
+      return `use ${event.count} workers`;
     case "interrupt":
       return `interrupt by ${event.signal}`;
     default:

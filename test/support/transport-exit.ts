@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryNetwork } from "../../src/shared/transport/memory.ts";
+import { connectThread, ThreadNetwork } from "../../src/shared/transport/threads.ts";
 import type { CoordinatorTransport, WorkerTransport } from "../../src/shared/transport/transport.ts";
 import { connectZmq, listenZmq } from "../../src/shared/transport/zmq.ts";
 
@@ -26,6 +27,8 @@ async function exchange(coordinator: CoordinatorTransport, worker: WorkerTranspo
 
 const network = new MemoryNetwork();
 await exchange(network.listen(), network.connect());
+const threads = new ThreadNetwork();
+await exchange(threads.listen(), connectThread(threads.open().port));
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-exit-"));
 for (const address of ["tcp://127.0.0.1:*", `ipc://${join(folder, "socket")}`]) {

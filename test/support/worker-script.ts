@@ -37,7 +37,16 @@ export class WorkerScript {
 
   welcome(session = "c/1"): void {
     this.session = session;
-    this.hears({ type: "welcome", session, name: "worker-1", runId: "run", seed: 1, augment: false, shardSize: 32 });
+    this.hears({
+      type: "welcome",
+      session,
+      name: "worker-1",
+      runId: "run",
+      seed: 1,
+      augment: false,
+      shardSize: 32,
+      overlap: true,
+    });
   }
 
   join(): void {

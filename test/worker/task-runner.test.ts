@@ -17,7 +17,16 @@ import { syntheticDataset } from "../support/synthetic-dataset.ts";
 
 const dataset = syntheticDataset(40, 12);
 const welcome = (changes: Partial<Welcome> = {}): Welcome => ({
-  ...{ type: "welcome", session: "c/1", name: "worker-1", runId: "run", seed: 5, augment: false, shardSize: 8 },
+  ...{
+    type: "welcome",
+    session: "c/1",
+    name: "worker-1",
+    runId: "run",
+    seed: 5,
+    augment: false,
+    shardSize: 8,
+    overlap: true,
+  },
   ...changes,
 });
 const assign: Assign = {

@@ -71,7 +71,16 @@ function tell(message: CoordinatorMessage, ...payload: (Float32Array | Uint32Arr
 }
 
 async function welcome(): Promise<void> {
-  tell({ type: "welcome", session, name: "worker-1", runId: "run", seed: 1, augment: false, shardSize: 1 });
+  tell({
+    type: "welcome",
+    session,
+    name: "worker-1",
+    runId: "run",
+    seed: 1,
+    augment: false,
+    shardSize: 1,
+    overlap: true,
+  });
   await next("ready");
   const state = initialState(1);
   for (const slice of SLICE_NAMES) {

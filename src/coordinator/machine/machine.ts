@@ -21,6 +21,7 @@ export function initialState(plan: Plan, incarnation: string): State {
     plan,
     incarnation,
     members: new Map(),
+    useWorkers: Infinity,
     welcomed: 0,
     phase: { type: "finished" },
     interruptedBy: undefined,
@@ -60,6 +61,9 @@ function take(draft: Draft, event: Event): void {
       break;
     case "tick":
       tick(draft);
+      break;
+    case "use-workers":
+      draft.set({ useWorkers: event.count });
       break;
     case "interrupt":
       interrupt(draft, event.signal);

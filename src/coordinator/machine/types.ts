@@ -62,6 +62,8 @@ export interface State {
   /** Names this life of the coordinator in every session, in case it is restarted. */
   readonly incarnation: string;
   readonly members: Members;
+  /** Most members that are given a step's shards; the others stand by. */
+  readonly useWorkers: number;
   /** Workers welcomed so far. */
   readonly welcomed: number;
   readonly phase: Training | Evaluating | Finished;
@@ -89,6 +91,8 @@ export type Event = { readonly at: number } & (
   | { readonly type: "peer-lost"; readonly peer: PeerId; readonly reason: string }
   | { readonly type: "process-exited"; readonly pid: number; readonly reason: string }
   | { readonly type: "tick" }
+  /** From the next step on, give shards to so many members only. */
+  | { readonly type: "use-workers"; readonly count: number }
   | { readonly type: "interrupt"; readonly signal: Signal }
 );
 

@@ -106,7 +106,11 @@ export function judge<Part extends string>(
  * Items that miss different parts never share a run: an answer covers a whole run, and so is either new or known as a
  * whole.
  */
-export function share<Part extends string>(board: Pick<Board<Part>, "items">, items: readonly number[], count: number): number[][] {
+export function share<Part extends string>(
+  board: Pick<Board<Part>, "items">,
+  items: readonly number[],
+  count: number,
+): number[][] {
   const alike = new Map<string, number[]>();
   for (const index of items) {
     const key = board.items[index]?.missing.join() ?? "";

@@ -31,8 +31,9 @@ export function distribute(draft: Draft, avoid?: PeerId): void {
   const enough = ready.length >= Math.max(1, plan.minWorkers);
   noteWaiting(draft, !enough);
   if (!enough) return;
-  const others = ready.filter(({ peer }) => peer !== avoid);
-  const candidates = others.length > 0 ? others : ready;
+  const workers = phase.type === "training" ? ready.slice(0, draft.state.useWorkers) : ready;
+  const others = workers.filter(({ peer }) => peer !== avoid);
+  const candidates = others.length > 0 ? others : workers;
   const idle = candidates.filter(({ peer }) => owedBy<string>(phase.board, peer).length === 0);
   const isEvaluation = phase.type === "evaluating";
   const takers = idle.length > 0 || isEvaluation ? idle : candidates;
@@ -69,9 +70,10 @@ export function giveAhead(draft: Draft, slice: SliceName): void {
   const step = phase.step + 1;
   const ready = readyMembers(members);
   if (step % plan.stepsPerEpoch === 0 || ready.length < plan.minWorkers) return;
+  const workers = ready.slice(0, draft.state.useWorkers);
   let ahead = boardOf(plan, step);
-  for (const [i, items] of share(ahead, unowned(ahead), ready.length).entries()) {
-    const taker = ready[i];
+  for (const [i, items] of share(ahead, unowned(ahead), workers.length).entries()) {
+    const taker = workers[i];
     if (taker === undefined || items.length === 0) continue;
     ahead = setOwner(ahead, items, taker.peer);
     assign(draft, taker.peer, step, items, [slice]);
@@ -111,7 +113,8 @@ export function sendParameters(draft: Draft, peer: PeerId, slice: SliceName, ver
 
 function noteWaiting(draft: Draft, waits: boolean): void {
   if (!waits && draft.state.waiting !== undefined) draft.set({ waiting: undefined });
-  else if (waits && draft.state.waiting === undefined) draft.set({ waiting: { since: draft.at, reportedAt: draft.at } });
+  else if (waits && draft.state.waiting === undefined)
+    draft.set({ waiting: { since: draft.at, reportedAt: draft.at } });
 }
 
 export function withOwner(

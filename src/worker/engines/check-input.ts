@@ -4,8 +4,17 @@ import type { EvaluationInput, Images, ShardInput } from "./engine.ts";
 
 /** Checks that every engine makes alike, so that a wrong call fails with the same words whatever computes. */
 
-export function checkParameters(parameters: Float32Array): void {
-  checkLength("parameters", parameters, PARAMETER_COUNT, "the model's parameters in table order");
+/** @param start undefined for all parameters */
+export function checkParameters(parameters: Float32Array, start: number | undefined, isLoaded: boolean): void {
+  if (start === undefined) {
+    checkLength("parameters", parameters, PARAMETER_COUNT, "the model's parameters in table order");
+    return;
+  }
+  if (!isLoaded) throw notLoaded();
+  if (!Number.isSafeInteger(start) || start < 0 || start + parameters.length > PARAMETER_COUNT) {
+    const message = `${parameters.length} parameters from index ${start} on do not lie within the model's ${PARAMETER_COUNT}`;
+    throw new LockstepError("usage", message);
+  }
 }
 
 /** @returns images in the shard */

@@ -59,8 +59,11 @@ export interface Engine {
   readonly name: EngineName;
   /** What computes, in words for a person: "cpu (WebAssembly SIMD)". */
   readonly device: string;
-  /** Copies the parameters in. @param parameters `[61_750]` in table order */
-  load(parameters: Float32Array): void;
+  /**
+   * Copies parameters in: all `[61_750]` in table order, or, once that was done, a run of them.
+   * @param start index of the run's first parameter
+   */
+  load(parameters: Float32Array, start?: number): void;
   /** Forward and backward pass with batch statistics, for any shard of 1 image or more. */
   gradients(shard: ShardInput, denseFinal?: DenseFinal): ShardGradient | Promise<ShardGradient>;
   /** Forward pass with running statistics. */

@@ -1,5 +1,5 @@
 import { NORMALISED } from "../../../shared/data/preprocess.ts";
-import { CONV1_CHANNELS } from "../../../shared/model/lenet5.ts";
+import { CONV1_CHANNELS, PARAMETER_COUNT } from "../../../shared/model/lenet5.ts";
 import { checkEvaluation, checkParameters, checkShard, notLoaded } from "../check-input.ts";
 import type { DenseFinal, Engine, EvaluationInput, Images, Logits, ShardGradient, ShardInput } from "../engine.ts";
 import { crossEntropy } from "./loss.ts";
@@ -20,9 +20,10 @@ export class ReferenceEngine implements Engine {
   readonly device = "cpu (plain JavaScript)";
   #parameters: Float32Array | undefined;
 
-  load(parameters: Float32Array): void {
-    checkParameters(parameters);
-    this.#parameters = parameters.slice();
+  load(parameters: Float32Array, start?: number): void {
+    checkParameters(parameters, start, this.#parameters !== undefined);
+    this.#parameters ??= new Float32Array(PARAMETER_COUNT);
+    this.#parameters.set(parameters, start);
   }
 
   gradients(shard: ShardInput, denseFinal?: DenseFinal): ShardGradient {

@@ -54,9 +54,9 @@ export class WasmEngine implements Engine {
     this.#views.floats.set(NORMALISED, this.#model.normalised / 4);
   }
 
-  load(parameters: Float32Array): void {
-    checkParameters(parameters);
-    this.#views.floats.set(parameters, this.#model.parameters / 4);
+  load(parameters: Float32Array, start?: number): void {
+    checkParameters(parameters, start, this.#loaded);
+    this.#views.floats.set(parameters, this.#model.parameters / 4 + (start ?? 0));
     this.#loaded = true;
   }
 
