@@ -42,15 +42,13 @@ export async function startSingleNode(
   let workers: LocalWorkers | undefined;
   try {
     const { transport } = link;
-    // Sockets take long enough to be worth hiding; shared memory only where a core is left to do it.
-    const overlap = config.isolation === "process" || workerCount(config) < availableParallelism();
     const count = workerCount(config);
     const tune =
       config.workers === "auto"
         ? autoWorkers(count, config.batchSize, (use, tried) => run.coordinator.useWorkers(use, tried))
         : () => {};
     const run = await prepareTrainingRun({
-      ...{ config, dataset: summarise(dataset), transport, overlap, version: VERSION },
+      ...{ config, dataset: summarise(dataset), transport, version: VERSION },
       onEvent: (event) => {
         onEvent(event);
         tune(event);

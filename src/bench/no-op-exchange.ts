@@ -75,8 +75,6 @@ async function coordinate(
   const coordinator = new Coordinator({
     config: configFrom("coordinator", { epochs: 1, batchSize: workers, shardSize: 1, minWorkers: workers }),
     ...{ dataset: summarise(blankDataset(samplesOf(exchange))), transport, clock: systemClock },
-    // As single-node mode does it, where the workers keep all cores busy.
-    overlap: transport.address !== "thread:",
     ...{ runDir: "", saveCheckpoint: () => Promise.resolve("") },
     onEvent: (event) => {
       if (event.type === "step") timer.stepDone(event.step);

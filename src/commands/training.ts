@@ -29,7 +29,7 @@ export function coordinatorCommand(config: CoordinatorConfig): Promise<number> {
   return watch(config, { workersByHand: true }, async (onEvent) => {
     const dataset = summarise(await loadDataset(config.data));
     const transport = await listenZmq(config.listen);
-    const run = await prepareTrainingRun({ config, dataset, transport, overlap: true, version: VERSION, onEvent });
+    const run = await prepareTrainingRun({ config, dataset, transport, version: VERSION, onEvent });
     return { result: run.run(), interrupt: (signal) => run.coordinator.interrupt(signal) };
   });
 }

@@ -27,11 +27,6 @@ export interface CoordinatorOptions {
   readonly config: TrainingConfig;
   readonly dataset: DatasetSummary;
   readonly transport: CoordinatorTransport;
-  /**
-   * Whether workers send the dense slice while they compute the convolutions. That hides its way and its reduction, unless
-   * the workers keep all cores of this machine busy: then it only takes time from them.
-   */
-  readonly overlap: boolean;
   readonly clock: Clock;
   /** For the result and for people. */
   readonly runDir: string;

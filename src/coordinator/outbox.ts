@@ -12,7 +12,6 @@ interface Surroundings {
   readonly config: TrainingConfig;
   readonly runDir: string;
   readonly transport: CoordinatorTransport;
-  readonly overlap: boolean;
 }
 
 /** Turns what the machine wants sent into messages: it adds the samples, the weights and the settings. */
@@ -28,10 +27,10 @@ export class Outbox {
   }
 
   welcome({ peer, session, name }: EffectOf<"welcome">): void {
-    const { config, runDir, overlap } = this.#surroundings;
+    const { config, runDir } = this.#surroundings;
     const { seed, augment, shardSize, batchSize } = config;
     const largestShard = Math.min(shardSize, batchSize, this.#plan.trainSamples);
-    this.send(peer, { type: "welcome", session, name, runId: runDir, seed, augment, shardSize: largestShard, overlap });
+    this.send(peer, { type: "welcome", session, name, runId: runDir, seed, augment, shardSize: largestShard });
   }
 
   parameters({ peer, session, version, slice, averaged }: EffectOf<"send-parameters">): void {

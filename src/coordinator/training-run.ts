@@ -14,7 +14,6 @@ export interface TrainingRunOptions {
   readonly config: TrainConfig | CoordinatorConfig;
   readonly dataset: DatasetSummary;
   readonly transport: CoordinatorTransport;
-  readonly overlap: boolean;
   readonly version: string;
   readonly onEvent: (event: TrainingEvent) => void;
 }
@@ -31,7 +30,7 @@ export interface TrainingRun {
 
 /** @throws LockstepError when the run's folder, the trace or the metrics port cannot be had; the transport is then closed */
 export async function prepareTrainingRun(options: TrainingRunOptions): Promise<TrainingRun> {
-  const { config, dataset, transport, overlap, version, onEvent } = options;
+  const { config, dataset, transport, version, onEvent } = options;
   const metrics = new Metrics({ config, version, now: () => systemClock.now() });
   let coordinator: Coordinator | undefined;
   const server = new MonitoringServer({
@@ -53,7 +52,7 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
       onEvent(event);
     };
     const created = new Coordinator({
-      ...{ config, dataset, transport, overlap },
+      ...{ config, dataset, transport },
       clock: systemClock,
       runDir: directory.path,
       saveCheckpoint: async (checkpoint) => {

@@ -41,7 +41,6 @@ export class TaskRunner {
   /** Which version of each slice the engine holds. */
   readonly #loaded: Record<SliceName, VersionName | undefined> = { dense: undefined, conv: undefined };
   #augmentSeed: number | undefined;
-  #overlap = false;
   /** Pixels, `[n][32][32]`. */
   #images = new Uint8Array(0);
   #labels = new Uint8Array(0);
@@ -58,8 +57,7 @@ export class TaskRunner {
   }
 
   /** Makes ready for a run: allocates, and computes one shard of zeros so that the first real one is not slowed down. */
-  async prepare({ shardSize, augment, seed, overlap }: Welcome): Promise<void> {
-    this.#overlap = overlap;
+  async prepare({ shardSize, augment, seed }: Welcome): Promise<void> {
     for (const slice of SLICE_NAMES) this.#loaded[slice] = undefined;
     this.#gathered = undefined;
     this.#augmentSeed = augment ? seed : undefined;
@@ -97,13 +95,10 @@ export class TaskRunner {
       start += count;
       const isLast = i === task.shards.length - 1;
       const denseFinal = (): void => {
-        if (isLast && this.#overlap) this.#emit("dense", listener);
+        if (isLast) this.#emit("dense", listener);
       };
       await this.#computeShard(task, index, indices, denseFinal);
-      if (isLast) {
-        if (!this.#overlap) this.#emit("dense", listener);
-        this.#emit("conv", listener);
-      }
+      if (isLast) this.#emit("conv", listener);
       if (listener.isCancelled()) return;
       listener.onComputed();
     }

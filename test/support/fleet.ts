@@ -17,8 +17,6 @@ export interface FleetOptions {
   readonly coordinator: CoordinatorTransport;
   /** Connects one worker's end to the coordinator. */
   readonly connect: () => WorkerTransport;
-  /** Whether workers send the dense slice early; true if not given. */
-  readonly overlap?: boolean;
   /** Makes the engine of the i-th worker; the wasm engine if not given. */
   readonly engine?: (worker: number) => Promise<Engine>;
   /** Is told everything, and may let workers come and go. */
@@ -53,7 +51,6 @@ export class Fleet {
       ...{
         dataset: summarise(options.dataset),
         transport: options.coordinator,
-        overlap: options.overlap ?? true,
         clock: systemClock,
         runDir: "runs/test",
       },

@@ -214,9 +214,7 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
   switch (effect.type) {
     case "welcome": {
       const { peer, session, name } = effect;
-      return [
-        [peer, { type: "welcome", session, name, runId: "run", seed: 1, augment: false, shardSize: 1, overlap: true }],
-      ];
+      return [[peer, { type: "welcome", session, name, runId: "run", seed: 1, augment: false, shardSize: 1 }]];
     }
     case "refuse":
       return [[effect.peer, { type: "rejected", code: effect.code, message: effect.message }]];

@@ -115,8 +115,6 @@ const welcome = z.strictObject({
   augment: z.boolean(),
   /** Most samples that one shard will have. */
   shardSize: z.int().min(1).max(LIMITS.samplesPerBatch),
-  /** Send the dense slice as soon as it is final, while the convolutions are still being computed; or both at the end. */
-  overlap: z.boolean(),
 });
 
 export const REJECTIONS = ["protocol-version", "data", "model", "unknown-session", "stopping"] as const;
