@@ -45,7 +45,6 @@ export class WorkerScript {
       seed: 1,
       augment: false,
       shardSize: 32,
-      overlap: true,
     });
   }
 

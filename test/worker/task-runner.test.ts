@@ -25,7 +25,6 @@ const welcome = (changes: Partial<Welcome> = {}): Welcome => ({
     seed: 5,
     augment: false,
     shardSize: 8,
-    overlap: true,
   },
   ...changes,
 });

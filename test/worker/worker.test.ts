@@ -79,7 +79,6 @@ async function welcome(): Promise<void> {
     seed: 1,
     augment: false,
     shardSize: 1,
-    overlap: true,
   });
   await next("ready");
   const state = initialState(1);
