@@ -34,7 +34,7 @@ export interface TrainingHandle extends AsyncIterable<TrainingEvent> {
 }
 
 /**
- * Starts a training in worker processes on this machine.
+ * Starts a training on this machine, with workers as threads, or as processes (`isolation`).
  *
  * @throws LockstepError `usage` for options that are not allowed, `refused` for data that cannot be used
  */

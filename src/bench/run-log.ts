@@ -45,14 +45,14 @@ export function parseRunLog(text: string): RunLog {
 
 /**
  * Images a second once training runs evenly, by the clock on the wall: within each epoch from its first to its last
- * logged step, which leaves out start-up and evaluation. The first epoch counts only where there is no other: in it
- * images are resized and compilers are at work.
+ * logged step, which leaves out start-up and evaluation. The second half of the epochs counts: compilers are at work for
+ * the first thousand steps or so.
  */
 export function steadyRate({ steps }: RunLog): number {
   const lastEpoch = steps.at(-1)?.epoch ?? 1;
   let images = 0;
   let ms = 0;
-  for (let epoch = Math.min(2, lastEpoch); epoch <= lastEpoch; epoch++) {
+  for (let epoch = Math.floor(lastEpoch / 2) + 1; epoch <= lastEpoch; epoch++) {
     const logged = steps.filter((step) => step.epoch === epoch);
     const [first, last] = [logged[0], logged.at(-1)];
     if (first === undefined || last === undefined) continue;

@@ -106,16 +106,13 @@ export class Progress {
     }
   }
 
-  /** Says it only where it is not what everyone expects: that all of them are used. */
   #workersChosen({ workers, tried }: Extract<TrainingEvent, { type: "workers-chosen" }>): void {
-    const [all] = tried;
-    if (all === undefined || workers === all.workers) return;
-    const used = tried.find((each) => each.workers === workers);
-    this.#expectedWorkers = Math.max(this.#expectedWorkers, all.workers);
-    this.#say(
-      `Using ${workers} of ${formatPlural(all.workers, "worker")}: a step takes ${used?.stepMs.toFixed(2)} ms, ` +
-        `with all of them ${all.stepMs.toFixed(2)} ms; the others stand by`,
-    );
+    const most = Math.max(...tried.map((each) => each.workers));
+    // Those that stand by have joined as well.
+    this.#expectedWorkers = Math.max(this.#expectedWorkers, most);
+    const times = tried.map((each) => `${each.stepMs.toFixed(2)} ms with ${each.workers}`).join(", ");
+    const rest = workers < most ? "; the others stand by" : "";
+    this.#say(`Using ${workers} of ${formatPlural(most, "worker")}: a step takes ${times}${rest}`);
   }
 
   /** Whether stdout has taken everything so far. */

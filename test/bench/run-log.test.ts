@@ -18,7 +18,7 @@ test("steps and epochs are read with their times", () => {
   });
 });
 
-test("the steady rate leaves out the first epoch, and what lies between epochs", () => {
+test("the steady rate leaves out the first half of the epochs, and what lies between epochs", () => {
   const log = parseRunLog(
     text(
       ...[step(0, 1, 2), step(900, 1, 10)],

@@ -108,6 +108,19 @@ describe("without a terminal", () => {
     expect(stdout.lines).toEqual(["Released worker w2: it was drained; 0 shards reassigned, 1 worker left"]);
   });
 
+  test("says how many workers are used, and why; those that stand by are no surprise later", () => {
+    const { progress, stdout } = setUp();
+    const tried = [
+      { workers: 2, stepMs: 1.789 },
+      { workers: 1, stepMs: 2.9 },
+    ];
+    for (const workers of [2, 1]) progress.handle({ type: "workers-chosen", workers, tried });
+    expect(stdout.lines).toEqual([
+      "Using 2 of 2 workers: a step takes 1.79 ms with 2, 2.90 ms with 1",
+      "Using 1 of 2 workers: a step takes 1.79 ms with 2, 2.90 ms with 1; the others stand by",
+    ]);
+  });
+
   test("a coordinator says how to start a worker", () => {
     const { progress, stdout, stderr } = setUp({ workersByHand: true });
     progress.handle({ type: "listening", address: "tcp://0.0.0.0:5555" });

@@ -7,7 +7,7 @@ import { runTraining, type TrainingProcess } from "../training-process.ts";
 import { BATCH_SIZES, inProcess } from "./step.ts";
 
 const WORKERS = [1, 2] as const;
-const MOST_ROUNDS = 5;
+const MOST_ROUNDS = 3;
 
 export type Isolation = TrainConfig["isolation"];
 
@@ -36,7 +36,7 @@ export async function trainingSuite(bench: Bench): Promise<SuiteReport> {
       labels.push({ batch: batchSize, trainer: peer.name, workers: peer.processes });
       candidates.push(candidate);
     }
-    // Processes warm up by themselves, in their first epoch.
+    // Processes warm up by themselves.
     await alone.measure();
     const figures = await takeTurns(candidates, roundsOf(bench, { most: MOST_ROUNDS, warmUps: 0 }));
     measurements.push(...measurementsOf(labels, figures, 0), ...absentPeers(bench, batchSize));
@@ -66,10 +66,13 @@ export interface Fleet {
   readonly quick: boolean;
 }
 
-/** Images of an epoch: a multiple of every batch size. The first epoch is not counted. */
-const IMAGES = 20_480;
+/** Images of an epoch: a multiple of every batch size. The first half of the epochs is not counted. */
+const IMAGES = 57_344;
 const QUICK_IMAGES = 2_048;
+/** With small batches these are steps enough for compilers to be done; with large ones they matter less. */
 const EPOCHS = 4;
+const EPOCHS_OF_FEW_STEPS = 8;
+const FEW_STEPS = 500;
 const QUICK_EPOCHS = 2;
 /** Parts of an epoch after which a step is logged; the first of them is not counted. */
 const LOGGED = 10;
@@ -77,6 +80,7 @@ const LOGGED = 10;
 /** Images a second of a `lockstep train` in its own process. */
 export function trainingOf(command: TrainingProcess, { batchSize, workers, isolation, quick }: Fleet): Candidate {
   const images = quick ? QUICK_IMAGES : IMAGES;
+  const epochs = images / batchSize < FEW_STEPS ? EPOCHS_OF_FEW_STEPS : EPOCHS;
   const options = {
     "--batch-size": batchSize,
     "--workers": workers,
@@ -84,7 +88,7 @@ export function trainingOf(command: TrainingProcess, { batchSize, workers, isola
     "--min-workers": workers,
     "--isolation": isolation,
     "--limit-train": images,
-    "--epochs": quick ? QUICK_EPOCHS : EPOCHS,
+    "--epochs": quick ? QUICK_EPOCHS : epochs,
     "--log-every": Math.max(1, Math.floor(images / batchSize / LOGGED)),
   };
   return { measure: async () => steadyRate((await runTraining(command, options)).log) };

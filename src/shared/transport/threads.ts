@@ -5,6 +5,12 @@ import { addUser, removeUser, SharedPool } from "./shared-pool.ts";
 import type { CoordinatorHandlers, CoordinatorTransport, PayloadMemory, PeerId, WorkerTransport } from "./transport.ts";
 
 /**
+ * How long after a message to a connection that is gone that is told. A thread's end, which says why, is known sooner,
+ * though not always before its port has closed.
+ */
+const UNREACHABLE_MS = 250;
+
+/**
  * The transport between threads of one process: headers are copied through a MessagePort, vectors stay where they are, in
  * memory that both sides see.
  */
@@ -41,7 +47,7 @@ export class ThreadNetwork {
         if (this.#closed) return;
         const port = this.#ports.get(peer);
         if (port !== undefined) post(port, frames);
-        else setImmediate(() => !this.#closed && this.#handlers?.onUnreachable(peer));
+        else setTimeout(() => !this.#closed && this.#handlers?.onUnreachable(peer), UNREACHABLE_MS).unref();
       },
       close: () => {
         this.#closed = true;
