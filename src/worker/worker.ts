@@ -114,9 +114,9 @@ export class Worker {
         break;
       }
       case "anticipate":
-        this.#withEngine(async () => {
-          if (this.#state.anticipated === effect.task)
-            this.#runner.anticipate(effect.task, this.#samplesOf(effect.task));
+        this.#withEngine(() => {
+          const isStillNext = this.#state.anticipated === effect.task;
+          if (isStillNext) this.#runner.anticipate(effect.task, this.#samplesOf(effect.task));
           return Promise.resolve();
         });
         break;

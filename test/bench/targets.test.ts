@@ -72,6 +72,7 @@ test("times and memory have upper bounds", () => {
       [{ process: "coordinator", when: "late" }, [900]],
       [{ process: "coordinator", when: "peak" }, [120]],
       [{ process: "worker 1", when: "peak" }, [180]],
+      [{ process: "coordinator and workers", when: "peak" }, [333]],
     ]),
   ]);
   expect(named(targets, "step of 2 workers that compute nothing")).toMatchObject({
@@ -84,7 +85,14 @@ test("times and memory have upper bounds", () => {
     measured: { max: 31 },
     verdict: "miss",
   });
-  expect(named(targets, "peak memory of a process")).toMatchObject({ measured: { max: 180 }, verdict: "pass" });
+  expect(named(targets, "peak memory of a coordinator or a worker")).toMatchObject({
+    measured: { max: 180 },
+    verdict: "pass",
+  });
+  expect(named(targets, "the same, a coordinator with 2 workers as threads")).toMatchObject({
+    measured: { max: 333 },
+    verdict: "pass",
+  });
 });
 
 test("without any report every target is listed as not measured", () => {

@@ -72,8 +72,12 @@ let engine: Engine;
 let oracle: Engine;
 let runner: TaskRunner;
 
-function keep(version: number, state: Float32Array, { of = runner, averaged = false } = {}): void {
-  for (const slice of SLICE_NAMES) {
+function keep(
+  version: number,
+  state: Float32Array,
+  { of = runner, averaged = false, slices = SLICE_NAMES } = {},
+): void {
+  for (const slice of slices) {
     const { start, stateLength } = SLICES[slice];
     of.keepParameters({ version, slice, averaged }, bytesOf(state.subarray(start, start + stateLength)));
   }
@@ -127,6 +131,29 @@ describe("a step", () => {
       { level: 1, index: 0 },
       { level: 0, index: 3 },
     ]);
+  });
+
+  test("comes to the same when it was anticipated before its last parameters came", async () => {
+    const [state, task] = [initialState(2), { ...assign, step: 1 }];
+    keep(1, state, { slices: ["dense"] });
+    runner.anticipate(task, samples);
+    keep(1, state, { slices: ["conv"] });
+    const notes = new Notes();
+    await runner.computeStep(task, samples, notes);
+    expectSlices(notes, await expectedSums(state));
+  });
+
+  test("comes to the same when another was computed after it was anticipated", async () => {
+    const [state, task] = [initialState(2), { ...assign, step: 1 }];
+    keep(1, state);
+    runner.anticipate(task, samples);
+    const others = samples.map((sample) => (sample + 11) % 40);
+    await runner.computeStep(assign, others, new Notes());
+    keep(0, initialState(3), { averaged: true });
+    await runner.evaluate(evaluate, new Notes());
+    const notes = new Notes();
+    await runner.computeStep(task, samples, notes);
+    expectSlices(notes, await expectedSums(state));
   });
 
   test("comes to what the engine computes for each shard, added along the tree", async () => {
