@@ -5,7 +5,7 @@ import { loadDataset } from "../../src/shared/data/dataset.ts";
 import { type SliceName, SLICE_NAMES, SLICES } from "../../src/shared/model/contribution.ts";
 import { modelDigest } from "../../src/shared/model/digest.ts";
 import { decodeFromCoordinator, encode } from "../../src/shared/protocol/codec.ts";
-import type { CoordinatorMessage, Hello } from "../../src/shared/protocol/messages.ts";
+import { type CoordinatorMessage, type Hello, PROTOCOL_VERSION } from "../../src/shared/protocol/messages.ts";
 import { NO_TIME } from "./messages.ts";
 
 /** Peers that do not behave: what a port on a network can meet. */
@@ -20,7 +20,7 @@ export class RogueWorker {
     rogue.#socket.connect(address);
     const { digest } = await loadDataset();
     const hello: Hello = {
-      ...{ type: "hello", protocol: 1, incarnation: `rogue-${Math.random()}`, host: "nowhere", pid: 1 },
+      ...{ type: "hello", protocol: PROTOCOL_VERSION, incarnation: `rogue-${Math.random()}`, host: "nowhere", pid: 1 },
       ...{ engine: "rogue", device: "none", dataDigest: digest, modelDigest: modelDigest() },
       ...changes,
     };
