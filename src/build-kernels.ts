@@ -9,10 +9,10 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { type KernelModule, kernelFile } from "./shared/kernel-module.ts";
 import { RESIZE_KERNEL } from "./shared/data/resize-kernel.ts";
-import { VECTOR_KERNELS } from "./shared/vector/kernels.ts";
+import { SHARED_VECTOR_KERNELS, VECTOR_KERNELS } from "./shared/vector/kernels.ts";
 import { LENET5_KERNELS } from "./worker/engines/wasm/kernels.ts";
 
-const MODULES: readonly KernelModule[] = [LENET5_KERNELS, VECTOR_KERNELS, RESIZE_KERNEL];
+const MODULES: readonly KernelModule[] = [LENET5_KERNELS, VECTOR_KERNELS, SHARED_VECTOR_KERNELS, RESIZE_KERNEL];
 
 /** Static data (tables of the AssemblyScript library's exp and log) starts here; address 0 stays unused. */
 const MEMORY_BASE = 1024;
@@ -21,6 +21,9 @@ const OPTIONS = "-O3 --runtime stub --noAssert --enable simd --use abort= --impo
 
 function compilerOptions(module: KernelModule): string[] {
   const memory = ["--memoryBase", String(MEMORY_BASE), "--initialMemory", String(module.initialPages ?? 1)];
+  const { sharedPages } = module;
+  if (sharedPages !== undefined)
+    memory.push("--sharedMemory", "--enable", "threads", "--maximumMemory", `${sharedPages}`);
   return [...OPTIONS.split(" "), ...memory];
 }
 

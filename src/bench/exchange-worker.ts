@@ -1,7 +1,7 @@
-import { type MessagePort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import { collectGarbageRarely } from "../garbage-collection.ts";
 import { systemClock } from "../shared/clock.ts";
-import { connectThread } from "../shared/transport/threads.ts";
+import { connectThread, type ThreadEnd } from "../shared/transport/threads.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
 import { Worker } from "../worker/worker.ts";
 import { answerBytes } from "./bare-sockets.ts";
@@ -15,11 +15,11 @@ export interface ExchangeWorkerData {
   /** Of the data set. */
   readonly samples: number;
   /** A thread's connection. */
-  readonly port?: MessagePort;
+  readonly end?: ThreadEnd;
 }
 
 /** A program of its own, or a thread. */
-const { through, address, samples, port } = (workerData ?? JSON.parse(process.argv[2] ?? "")) as ExchangeWorkerData;
+const { through, address, samples, end } = (workerData ?? JSON.parse(process.argv[2] ?? "")) as ExchangeWorkerData;
 
 collectGarbageRarely();
 process.once("disconnect", () => process.exit(1));
@@ -27,7 +27,7 @@ if (through === "bare sockets") {
   await answerBytes(address);
 } else {
   const worker = new Worker({
-    transport: port === undefined ? connectZmq(address) : connectThread(port),
+    transport: end === undefined ? connectZmq(address) : connectThread(end),
     ...{ address, engine: new NoOpEngine(), dataset: blankDataset(samples) },
     clock: systemClock,
     coordinatorTimeoutMs: 60_000,

@@ -105,8 +105,8 @@ async function startProcesses({ children, workers }: Exchange, data: ExchangeWor
 
 async function startThreads(network: ThreadNetwork, { workers }: Exchange, data: ExchangeWorkerData): Promise<void> {
   const ends = Array.from({ length: workers }, async () => {
-    const { port } = network.open();
-    const thread = new Thread(PROGRAM, { workerData: { ...data, port }, transferList: [port] });
+    const { end } = network.open();
+    const thread = new Thread(PROGRAM, { workerData: { ...data, end }, transferList: [end.port] });
     const [code] = (await once(thread, "exit")) as [number];
     if (code !== 0) throw workerFailed();
   });

@@ -18,7 +18,7 @@ export async function evalCommand(config: EvalConfig): Promise<number> {
   const dataset = await loadDataset(config.data);
   const engine = await createEngine(config.engine);
   engine.load(checkpoint.state.subarray(0, PARAMETER_COUNT));
-  const running = runningStatistics(checkpoint.state);
+  const running = runningStatistics(checkpoint.state.subarray(PARAMETER_COUNT));
   const source = new InputSource(dataset.test);
   const images = new Float32Array(CHUNK * IMAGE_SIZE);
   const labels = new Uint8Array(CHUNK);

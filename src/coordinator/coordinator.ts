@@ -50,8 +50,7 @@ export class Coordinator {
   readonly #plan: RunPlan;
   readonly #model: ModelState;
   readonly #outbox: Outbox;
-  readonly #memory = new VectorMemory();
-  readonly #reduction = new StepReduction(this.#memory);
+  readonly #reduction: StepReduction;
   readonly #stepClock: StepClock;
   readonly #statistics: RunStatistics;
   readonly #outcome: Promise<Outcome>;
@@ -65,10 +64,12 @@ export class Coordinator {
   #epochMs = 0;
 
   constructor(options: CoordinatorOptions) {
-    const { config, dataset, clock } = options;
+    const { config, dataset, clock, transport } = options;
     this.#options = options;
     this.#plan = new RunPlan(config, dataset);
-    this.#model = new ModelState(this.#memory, initialModelState(config.seed), config.ema, options.transport.memory);
+    const memory = transport.memory.vectors ?? new VectorMemory();
+    this.#reduction = new StepReduction(memory, transport.memory);
+    this.#model = new ModelState(memory, initialModelState(config.seed), config.ema, transport.memory);
     this.#outbox = new Outbox(options, this.#plan, this.#model);
     this.#stepClock = new StepClock(options.trace);
     const setting = settingOf(config, this.#plan.trainSamples, availableParallelism());

@@ -3,7 +3,9 @@ import { type SliceName, SLICE_NAMES, SLICES } from "../shared/model/contributio
 import { floatsInto, type Frames } from "../shared/protocol/codec.ts";
 import { PartialSums } from "../shared/reduction/partial-sums.ts";
 import type { TreeNode } from "../shared/reduction/tree.ts";
+import type { PayloadMemory } from "../shared/transport/transport.ts";
 import type { Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
+import { payloadPool } from "../shared/vector/vector-pool.ts";
 
 /**
  * Finishes a step's reduction tree from what workers send: a result's numbers are first staged, and count once the
@@ -11,30 +13,41 @@ import type { Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
  */
 export class StepReduction {
   readonly #memory: VectorMemory;
+  readonly #payloads: PayloadMemory;
   readonly #sums: Record<SliceName, PartialSums>;
   #staged: { readonly slice: SliceName; readonly vectors: readonly Vector[] } | undefined;
 
-  constructor(memory: VectorMemory) {
+  /** @param payloads of the transport: where its vectors lie in `memory`, they are added where they are */
+  constructor(memory: VectorMemory, payloads: PayloadMemory) {
     this.#memory = memory;
-    this.#sums = {
-      dense: new PartialSums(memory, SLICES.dense.contributionLength),
-      conv: new PartialSums(memory, SLICES.conv.contributionLength),
+    this.#payloads = payloads;
+    const sumsOf = (slice: SliceName): PartialSums => {
+      const { contributionLength } = SLICES[slice];
+      const pool = payloads.vectors === memory ? payloadPool(payloads, memory, contributionLength) : undefined;
+      return new PartialSums(memory, contributionLength, pool);
     };
+    this.#sums = { dense: sumsOf("dense"), conv: sumsOf("conv") };
   }
 
   begin(shardCount: number): void {
     for (const slice of SLICE_NAMES) this.#sums[slice].reset(shardCount);
   }
 
-  /** Copies a result's payload to where it can be added. Returns whether all of it is finite. */
+  /** Takes a result's payload to where it can be added. Returns whether all of it is finite. */
   stage(slice: SliceName, payload: Frames): boolean {
-    const vectors = payload.map((frame) => {
-      const vector = this.#sums[slice].borrow();
-      floatsInto(vector.values, frame);
-      return vector;
-    });
+    const vectors = payload.map((frame) => this.#take(slice, frame));
     this.#staged = { slice, vectors };
     return vectors.every((vector) => this.#memory.allFinite(vector));
+  }
+
+  #take(slice: SliceName, frame: Uint8Array): Vector {
+    if (this.#payloads.vectors === this.#memory && frame.buffer === this.#memory.memory.buffer) {
+      this.#payloads.retain(frame);
+      return this.#memory.at(frame.byteOffset, frame.byteLength / Float32Array.BYTES_PER_ELEMENT);
+    }
+    const vector = this.#sums[slice].borrow();
+    floatsInto(vector.values, frame);
+    return vector;
   }
 
   /** Adds what is staged. @param nodes what each staged vector is the sum of */
@@ -60,10 +73,9 @@ export class StepReduction {
    * @throws LockstepError "diverged" when finite shard sums add up to more than float32 holds
    */
   total(slice: SliceName): Vector {
-    const total = this.#sums[slice].total();
-    if (!this.#memory.allFinite(total)) {
+    if (!this.#sums[slice].isFinite) {
       throw new LockstepError("diverged", "the sum of the shards' gradients is not finite: try a smaller --lr");
     }
-    return total;
+    return this.#sums[slice].total();
   }
 }

@@ -17,11 +17,11 @@ export interface ThreadOptions {
 
 /** Starts a worker as a thread of this process. */
 export function launchThread({ network, engine, dataset, onExit }: ThreadOptions): LocalWorker {
-  const { peer, port } = network.open();
+  const { peer, end } = network.open();
   try {
     const thread = start({
-      workerData: { port, engine, dataset } satisfies ThreadData,
-      transferList: [port],
+      workerData: { end, engine, dataset } satisfies ThreadData,
+      transferList: [end.port],
       stdout: true,
       stderr: true,
       // This program's flags are not meant for them: its `--input-type` would even be refused.
@@ -29,7 +29,7 @@ export function launchThread({ network, engine, dataset, onExit }: ThreadOptions
     });
     return localThread(thread, (reason) => onExit(peer, reason));
   } catch (thrown) {
-    port.close();
+    end.port.close();
     throw thrown;
   }
 }

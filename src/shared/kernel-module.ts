@@ -9,6 +9,8 @@ export interface KernelModule {
   readonly source: string;
   /** Pages of 64 KiB that the imported memory must have at least; 1 unless told. */
   readonly initialPages?: number;
+  /** The imported memory is shared between threads, and has at most so many pages. */
+  readonly sharedPages?: number;
 }
 
 export const WASM_PAGE_BYTES = 65_536;
@@ -50,7 +52,11 @@ export function loadKernels(name: string): WebAssembly.Module {
  * exports: nothing checks it.
  */
 export function instantiateKernels<Exports>(name: string, pages = 1): Kernels<Exports> {
-  const memory = new WebAssembly.Memory({ initial: pages });
+  return instantiateOver<Exports>(name, new WebAssembly.Memory({ initial: pages }));
+}
+
+/** The same over a memory that is there. */
+export function instantiateOver<Exports>(name: string, memory: WebAssembly.Memory): Kernels<Exports> {
   const instance = new WebAssembly.Instance(loadKernels(name), { env: { memory } });
   return { exports: instance.exports as Exports, memory };
 }

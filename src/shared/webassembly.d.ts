@@ -9,9 +9,12 @@ declare namespace WebAssembly {
   }
 
   class Memory {
-    constructor(descriptor: { readonly initial: number; readonly maximum?: number });
-    /** Replaced by a new object, and the old one detached, whenever the memory grows. */
-    readonly buffer: ArrayBuffer;
+    constructor(descriptor: { readonly initial: number; readonly maximum?: number; readonly shared?: boolean });
+    /**
+     * Replaced by a new object whenever the memory grows. The old one is detached; that of a shared memory, a
+     * SharedArrayBuffer, stays, with its old length.
+     */
+    readonly buffer: ArrayBufferLike;
     /** Adds pages of 64 KiB. @returns the number of pages before */
     grow(pages: number): number;
   }

@@ -12,24 +12,30 @@ import { PartialSums } from "../shared/reduction/partial-sums.ts";
 import type { TreeNode } from "../shared/reduction/tree.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import { type Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
+import { payloadPool } from "../shared/vector/vector-pool.ts";
 
 /** Partial sums in the form in which they are sent. */
 export interface SummedSlice {
   readonly nodes: readonly TreeNode[];
-  /** One vector a node, not shared with anything: safe to send without a copy. */
+  /** One vector a node, which nobody writes to before it is released: safe to send without a copy. */
   readonly sums: readonly Float32Array[];
 }
 
 /** Adds up what the shards of one assignment contribute, each slice on its own. */
 export class ShardSums {
+  readonly #payloads: PayloadMemory;
   readonly #sums: Record<SliceName, PartialSums>;
 
-  constructor() {
-    const memory = new VectorMemory();
-    this.#sums = {
-      dense: new PartialSums(memory, SLICES.dense.contributionLength),
-      conv: new PartialSums(memory, SLICES.conv.contributionLength),
+  /** @param payloads of the vectors that `take` gives */
+  constructor(payloads: PayloadMemory = FRESH_MEMORY) {
+    this.#payloads = payloads;
+    const memory = payloads.vectors ?? new VectorMemory();
+    const sumsOf = (slice: SliceName): PartialSums => {
+      const { contributionLength } = SLICES[slice];
+      const pool = payloads.vectors === undefined ? undefined : payloadPool(payloads, memory, contributionLength);
+      return new PartialSums(memory, contributionLength, pool);
     };
+    this.#sums = { dense: sumsOf("dense"), conv: sumsOf("conv") };
   }
 
   reset(shardCount: number): void {
@@ -58,17 +64,19 @@ export class ShardSums {
     this.#sums.conv.add({ level: 0, index: shard }, vector);
   }
 
-  /**
-   * What is to be sent of a slice, copied out.
-   * @param memory where to
-   */
-  take(slice: SliceName, memory: PayloadMemory = FRESH_MEMORY): SummedSlice {
+  /** What is to be sent of a slice, once all its shards are added. Each vector is to be released to the payloads' memory. */
+  take(slice: SliceName): SummedSlice {
     const partial = this.#sums[slice].partial();
-    const copy = ({ values }: Vector): Float32Array => {
-      const copied = memory.allocate(values.length);
-      copied.set(values);
-      return copied;
-    };
-    return { nodes: partial.map(({ node }) => node), sums: partial.map(({ sum }) => copy(sum)) };
+    return { nodes: partial.map(({ node }) => node), sums: partial.map(({ sum }) => this.#toSend(sum)) };
+  }
+
+  #toSend({ values }: Vector): Float32Array {
+    if (this.#payloads.vectors !== undefined) {
+      this.#payloads.retain(values);
+      return values;
+    }
+    const copy = this.#payloads.allocate(values.length);
+    copy.set(values);
+    return copy;
   }
 }

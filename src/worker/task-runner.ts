@@ -1,20 +1,19 @@
 import { InputSource } from "../shared/data/input-source.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
-import { runningStatistics, type SliceName, SLICE_NAMES, SLICES } from "../shared/model/contribution.ts";
-import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATE_COUNT } from "../shared/model/lenet5.ts";
-import { floatsInto } from "../shared/protocol/codec.ts";
-import { COPIES, copyOf } from "../shared/protocol/holdings.ts";
+import {
+  runningStatistics,
+  type SliceName,
+  SLICE_NAMES,
+  SLICES,
+  STATISTICS_IN_DENSE,
+} from "../shared/model/contribution.ts";
+import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT } from "../shared/model/lenet5.ts";
 import type { Assign, Evaluate, Welcome } from "../shared/protocol/messages.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import type { DenseFinal, Engine, ShardGradient } from "./engines/engine.ts";
 import type { TaskClock } from "./task-clock.ts";
+import { KeptParameters, type VersionName } from "./kept-parameters.ts";
 import { ShardSums, type SummedSlice } from "./shard-sums.ts";
-
-/** A version of the parameters: as training goes on from it, or averaged. */
-export interface VersionName {
-  readonly version: number;
-  readonly averaged: boolean;
-}
 
 /** What a running task tells. */
 export interface TaskListener {
@@ -32,12 +31,10 @@ export interface TaskListener {
 export class TaskRunner {
   readonly #engine: Engine;
   readonly #clock: TaskClock;
-  readonly #memory: PayloadMemory;
   readonly #train: InputSource;
   readonly #test: InputSource;
-  readonly #sums = new ShardSums();
-  /** The state vectors that are kept, as `Holdings` counts them. */
-  readonly #states = Array.from({ length: COPIES }, () => new Float32Array(STATE_COUNT));
+  readonly #sums: ShardSums;
+  readonly #parameters: KeptParameters;
   /** Which version of each slice the engine holds. */
   readonly #loaded: Record<SliceName, VersionName | undefined> = { dense: undefined, conv: undefined };
   #augmentSeed: number | undefined;
@@ -47,10 +44,11 @@ export class TaskRunner {
   /** The task whose first shard's inputs stand ready. */
   #gathered: Assign | undefined;
 
-  /** @param memory of the vectors that `onSlice` is given */
+  /** @param memory of the transport: of the frames that are kept, and of the vectors that `onSlice` is given */
   constructor(engine: Engine, dataset: Dataset, clock: TaskClock, memory: PayloadMemory = FRESH_MEMORY) {
     this.#engine = engine;
-    this.#memory = memory;
+    this.#parameters = new KeptParameters(memory);
+    this.#sums = new ShardSums(memory);
     this.#clock = clock;
     this.#train = new InputSource(dataset.train);
     this.#test = new InputSource(dataset.test);
@@ -70,8 +68,7 @@ export class TaskRunner {
 
   /** @param frame the slice's float32 values as received */
   keepParameters(name: VersionName & { readonly slice: SliceName }, frame: Uint8Array): void {
-    const { start, stateLength } = SLICES[name.slice];
-    floatsInto(this.#state(name).subarray(start, start + stateLength), frame);
+    this.#parameters.keep(name.slice, name, frame);
   }
 
   /** Does what can be done for the next task before the last of its parameters, the convolutions', have come. */
@@ -134,7 +131,8 @@ export class TaskRunner {
     const images = this.#images.subarray(0, count * IMAGE_SIZE);
     const labels = this.#labels.subarray(0, count);
     this.#test.gatherPixelsRange(first, first + count, images, labels);
-    const running = runningStatistics(this.#state({ version, averaged: true }));
+    const dense = this.#parameters.of("dense", { version, averaged: true });
+    const running = runningStatistics(dense.subarray(STATISTICS_IN_DENSE));
     const { logits } = await this.#engine.evaluate({ images, labels, ...running });
     if (listener.isCancelled()) return;
     listener.onComputed();
@@ -142,18 +140,14 @@ export class TaskRunner {
   }
 
   #emit(slice: SliceName, listener: TaskListener): void {
-    if (!listener.isCancelled()) listener.onSlice(slice, this.#sums.take(slice, this.#memory));
-  }
-
-  #state({ version, averaged }: VersionName): Float32Array {
-    return this.#states[copyOf(version, averaged)]!;
+    if (!listener.isCancelled()) listener.onSlice(slice, this.#sums.take(slice));
   }
 
   #load(slice: SliceName, name: VersionName): void {
     const loaded = this.#loaded[slice];
     if (loaded?.version === name.version && loaded.averaged === name.averaged) return;
     const { start, parameterLength } = SLICES[slice];
-    this.#engine.load(this.#state(name).subarray(start, start + parameterLength), start);
+    this.#engine.load(this.#parameters.of(slice, name).subarray(0, parameterLength), start);
     this.#loaded[slice] = name;
   }
 

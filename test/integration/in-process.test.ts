@@ -10,6 +10,7 @@ import type { TrainingEvent } from "../../src/shared/events.ts";
 import { STATE_COUNT } from "../../src/shared/model/lenet5.ts";
 import { type Fate, MemoryNetwork, type Passage } from "../../src/shared/transport/memory.ts";
 import { connectThread, ThreadNetwork } from "../../src/shared/transport/threads.ts";
+import { VectorMemory } from "../../src/shared/vector/vector-memory.ts";
 import { connectZmq, listenZmq } from "../../src/shared/transport/zmq.ts";
 import type { Engine } from "../../src/worker/engines/engine.ts";
 import { createEngine } from "../../src/worker/engines/select.ts";
@@ -58,7 +59,7 @@ async function overZmq(address: string, options: Options): Promise<FleetRun> {
 /** What two threads would say to each other, within one. */
 function overThreads(options: Options): Promise<FleetRun> {
   const network = new ThreadNetwork();
-  const transports = { coordinator: network.listen(), connect: () => connectThread(network.open().port) };
+  const transports = { coordinator: network.listen(), connect: () => connectThread(network.open().end) };
   return new Fleet({ config: RAGGED, workers: 2, dataset, ...transports, ...options }).run();
 }
 
@@ -174,20 +175,13 @@ describe("whatever happens to the fleet, the bits are the same", () => {
 });
 
 test("shared memory is used again: a long run needs no more of it than a short one", async () => {
-  let buffers = 0;
-  const counted = new Proxy(SharedArrayBuffer, {
-    construct: (target, args: [number]) => {
-      buffers += 1;
-      return new target(...args);
-    },
-  });
-  vi.stubGlobal("SharedArrayBuffer", counted);
-  onTestFinished(() => void vi.unstubAllGlobals());
+  const allocate = vi.spyOn(VectorMemory.prototype, "allocate");
+  onTestFinished(() => allocate.mockRestore());
   const needed = async (epochs: number): Promise<number> => {
-    buffers = 0;
+    allocate.mockClear();
     const { result } = await overThreads({ config: { ...RAGGED, epochs } });
     expect(result.steps).toBe(13 * epochs);
-    return buffers;
+    return allocate.mock.calls.length;
   };
   const short = await needed(1);
   expect(short).toBeGreaterThan(0);

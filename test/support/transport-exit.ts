@@ -28,7 +28,7 @@ async function exchange(coordinator: CoordinatorTransport, worker: WorkerTranspo
 const network = new MemoryNetwork();
 await exchange(network.listen(), network.connect());
 const threads = new ThreadNetwork();
-await exchange(threads.listen(), connectThread(threads.open().port));
+await exchange(threads.listen(), connectThread(threads.open().end));
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-exit-"));
 for (const address of ["tcp://127.0.0.1:*", `ipc://${join(folder, "socket")}`]) {

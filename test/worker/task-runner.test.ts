@@ -239,11 +239,12 @@ describe("an evaluation", () => {
     const labels = new Uint8Array(9);
     new InputSource(dataset.test).gatherRange(2, 11, images, labels);
     oracle.load(state.subarray(0, PARAMETER_COUNT));
-    const { logits } = await oracle.evaluate({ images, labels, ...runningStatistics(state) });
+    const { logits } = await oracle.evaluate({ images, labels, ...runningStatistics(state.subarray(PARAMETER_COUNT)) });
     expect(notes.lines).toEqual(["computed", `${countCorrect(logits, labels)} correct`]);
   });
 
   test("that was cancelled tells nothing", async () => {
+    keep(0, initialState(1), { averaged: true });
     const notes = new Notes(0);
     await runner.evaluate(evaluate, notes);
     expect(notes.lines).toEqual([]);

@@ -92,17 +92,17 @@ export function writeStatistics(
 }
 
 /**
- * The running statistics of a state vector in the order in which engines take them: 6 channels of bn1, then 16 of bn2.
+ * Running statistics in the order in which engines take them: 6 channels of bn1, then 16 of bn2.
  *
- * @param state `[61_794]`
+ * @param statistics the last `[44]` of a state vector
  */
-export function runningStatistics(state: Float32Array): { runningMean: Float32Array; runningVar: Float32Array } {
+export function runningStatistics(statistics: Float32Array): { runningMean: Float32Array; runningVar: Float32Array } {
   const runningMean = new Float32Array(STATISTIC_COUNT / 2);
   const runningVar = new Float32Array(STATISTIC_COUNT / 2);
   for (let channel = 0; channel < STATISTIC_COUNT / 2; channel++) {
     const [mean, variance] = statisticSlots(channel);
-    runningMean[channel] = state[PARAMETER_COUNT + mean] ?? 0;
-    runningVar[channel] = state[PARAMETER_COUNT + variance] ?? 0;
+    runningMean[channel] = statistics[mean] ?? 0;
+    runningVar[channel] = statistics[variance] ?? 0;
   }
   return { runningMean, runningVar };
 }

@@ -1,5 +1,6 @@
 import { invariant } from "../errors.ts";
 import type { Vector, VectorMemory } from "../vector/vector-memory.ts";
+import { privatePool, type VectorPool } from "../vector/vector-pool.ts";
 import { canonical, firstShard, nodeKey, parent, rootLevel, sibling, type TreeNode } from "./tree.ts";
 
 interface PartialSum {
@@ -13,31 +14,40 @@ interface PartialSum {
  */
 export class PartialSums {
   readonly #memory: VectorMemory;
-  readonly #length: number;
-  readonly #spare: Vector[] = [];
+  readonly #pool: VectorPool;
   readonly #sums = new Map<number, PartialSum>();
   #shardCount = 1;
+  #isFinite = true;
 
-  /** @param length float32 values in a contribution's slice */
-  constructor(memory: VectorMemory, length: number) {
+  /**
+   * @param length float32 values in a contribution's slice
+   * @param pool of vectors of this length in this memory
+   */
+  constructor(memory: VectorMemory, length: number, pool = privatePool(memory, length)) {
     this.#memory = memory;
-    this.#length = length;
+    this.#pool = pool;
+  }
+
+  /** False once adding finite numbers has given one that is not: so will the total be. */
+  get isFinite(): boolean {
+    return this.#isFinite;
   }
 
   /** Forgets all sums and starts on a step with this many shards. */
   reset(shardCount: number): void {
-    for (const { sum } of this.#sums.values()) this.#spare.push(sum);
+    for (const { sum } of this.#sums.values()) this.#pool.giveBack(sum);
     this.#sums.clear();
     this.#shardCount = shardCount;
+    this.#isFinite = true;
   }
 
   /** A vector to fill and then either `add` or `discard`. Its contents are undefined. */
   borrow(): Vector {
-    return this.#spare.pop() ?? this.#memory.allocate(this.#length);
+    return this.#pool.borrow();
   }
 
   discard(vector: Vector): void {
-    this.#spare.push(vector);
+    this.#pool.giveBack(vector);
   }
 
   /** Adds the sum of a node's shards; takes the borrowed vector back. Each shard must be added once only. */
@@ -49,8 +59,8 @@ export class PartialSums {
       if (other === undefined) break;
       this.#sums.delete(nodeKey(other.node));
       const [left, right] = at.index % 2 === 0 ? [sum, other.sum] : [other.sum, sum];
-      this.#memory.add(left, right);
-      this.#spare.push(right);
+      if (!this.#memory.add(left, right)) this.#isFinite = false;
+      this.#pool.giveBack(right);
       sum = left;
       at = canonical(parent(at), this.#shardCount);
     }

@@ -1,44 +1,54 @@
+import { VectorMemory } from "../vector/vector-memory.ts";
 import type { PayloadMemory } from "./transport.ts";
 
-/** A buffer's first bytes count its users; the vector follows, aligned for SIMD loads. */
-const HEADER_BYTES = 64;
+/** In front of each vector lies the count of its users, on a cache line of its own. */
+const HEADER_FLOATS = 16;
+const HEADER_BYTES = HEADER_FLOATS * 4;
 
 /**
- * Vectors in memory that threads share, used again once nobody needs them.
+ * One thread's vectors in memory that threads share, used again once nobody needs them.
  *
- * Each buffer counts its users: whoever allocated it, and every message under way with it. At zero it is free. A thread
- * that dies with a message unread never gives its buffer back: that one is lost, and another takes its place.
+ * Whoever allocated a vector holds it until its first `release`. Others that need it are counted in front of it: every
+ * message under way with it, and all that have retained it. A thread that dies loses the vectors that it allocated and
+ * those of the messages that it has not read: some hundred kilobytes, which are not used again in this run.
  */
 export class SharedPool implements PayloadMemory {
-  readonly #vectors = new Map<number, Float32Array[]>();
+  readonly vectors: VectorMemory;
+  readonly #known = new Map<number, Float32Array[]>();
+  /** Addresses of the vectors that this thread has allocated and not released. */
+  readonly #held = new Set<number>();
+
+  constructor(memory: WebAssembly.Memory) {
+    this.vectors = new VectorMemory(memory);
+  }
 
   allocate(length: number): Float32Array {
-    let vectors = this.#vectors.get(length);
-    if (vectors === undefined) this.#vectors.set(length, (vectors = []));
-    let vector = vectors.find(({ buffer }) => Atomics.load(usersOf(buffer), 0) === 0);
+    let known = this.#known.get(length);
+    if (known === undefined) this.#known.set(length, (known = []));
+    let vector = known.find((each) => !this.#held.has(each.byteOffset) && Atomics.load(usersOf(each), 0) === 0);
     if (vector === undefined) {
-      vector = new Float32Array(new SharedArrayBuffer(HEADER_BYTES + length * 4), HEADER_BYTES, length);
-      vectors.push(vector);
+      const { values } = this.vectors.allocate(HEADER_FLOATS + length);
+      vector = values.subarray(HEADER_FLOATS);
+      known.push(vector);
     }
-    addUser(vector);
+    this.#held.add(vector.byteOffset);
     return vector;
   }
 
-  release(vector: Float32Array): void {
-    removeUser(vector);
+  retain(vector: Float32Array | Uint8Array): void {
+    if (isShared(vector)) Atomics.add(usersOf(vector), 0, 1);
+  }
+
+  release(vector: Float32Array | Uint8Array): void {
+    if (isShared(vector) && !this.#held.delete(vector.byteOffset)) Atomics.sub(usersOf(vector), 0, 1);
   }
 }
 
-/** Notes that a message with this frame is under way. Does nothing for frames in memory of one thread alone. */
-export function addUser({ buffer }: Uint8Array | Float32Array): void {
-  if (buffer instanceof SharedArrayBuffer) Atomics.add(usersOf(buffer), 0, 1);
+/** Whether a frame lies in the memory of threads: nothing else that is sent is in shared memory. */
+export function isShared({ buffer }: Float32Array | Uint8Array): boolean {
+  return buffer instanceof SharedArrayBuffer;
 }
 
-/** Notes that a frame has been read by one to whom it was sent. */
-export function removeUser({ buffer }: Uint8Array | Float32Array): void {
-  if (buffer instanceof SharedArrayBuffer) Atomics.sub(usersOf(buffer), 0, 1);
-}
-
-function usersOf(buffer: ArrayBufferLike): Int32Array {
-  return new Int32Array(buffer, 0, 1);
+function usersOf({ buffer, byteOffset }: Float32Array | Uint8Array): Int32Array {
+  return new Int32Array(buffer, byteOffset - HEADER_BYTES, 1);
 }

@@ -1,7 +1,8 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { invariant } from "../errors.ts";
-import type { Frames } from "../protocol/codec.ts";
-import { addUser, removeUser, SharedPool } from "./shared-pool.ts";
+import { bytesOf, type Frames } from "../protocol/codec.ts";
+import { sharedMemory } from "../vector/vector-memory.ts";
+import { isShared, SharedPool } from "./shared-pool.ts";
 import type { CoordinatorHandlers, CoordinatorTransport, PayloadMemory, PeerId, WorkerTransport } from "./transport.ts";
 
 /**
@@ -16,13 +17,13 @@ const UNREACHABLE_MS = 250;
  */
 export class ThreadNetwork {
   readonly #ports = new Map<PeerId, MessagePort>();
-  readonly #memory = new SharedPool();
+  readonly #memory = new SharedPool(sharedMemory());
   #handlers: CoordinatorHandlers | undefined;
   #opened = 0;
   #closed = false;
 
   /** Makes a worker's connection. @returns the coordinator's name for it, and the end to hand to the worker's thread */
-  open(): { readonly peer: PeerId; readonly port: MessagePort } {
+  open(): { readonly peer: PeerId; readonly end: ThreadEnd } {
     this.#opened += 1;
     const peer = `thread-${this.#opened}`;
     const { port1: ours, port2: theirs } = new MessageChannel();
@@ -30,7 +31,7 @@ export class ThreadNetwork {
     this.#ports.set(peer, ours);
     ours.once("close", () => this.#ports.delete(peer));
     if (this.#handlers !== undefined) this.#receive(peer, ours, this.#handlers);
-    return { peer, port: theirs };
+    return { peer, end: { port: theirs, memory: this.#memory.vectors.memory } };
   }
 
   /** The coordinator's end. */
@@ -46,7 +47,7 @@ export class ThreadNetwork {
       send: (peer, frames) => {
         if (this.#closed) return;
         const port = this.#ports.get(peer);
-        if (port !== undefined) post(port, frames);
+        if (port !== undefined) post(port, frames, this.#memory);
         else setTimeout(() => !this.#closed && this.#handlers?.onUnreachable(peer), UNREACHABLE_MS).unref();
       },
       close: () => {
@@ -58,30 +59,37 @@ export class ThreadNetwork {
   }
 
   #receive(peer: PeerId, port: MessagePort, handlers: CoordinatorHandlers): void {
-    receive(port, (frames) => !this.#closed && handlers.onMessage(peer, frames));
+    receive(port, this.#memory, (frames) => !this.#closed && handlers.onMessage(peer, frames));
   }
 }
 
-/** A worker's end of a connection. */
-export function connectThread(port: MessagePort): WorkerTransport {
-  return new ThreadWorkerTransport(port);
+/** A worker's end of a connection, as its thread is given it: the port is to be transferred. */
+export interface ThreadEnd {
+  readonly port: MessagePort;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** Connects, in the worker's thread. */
+export function connectThread({ port, memory }: ThreadEnd): WorkerTransport {
+  return new ThreadWorkerTransport(port, new SharedPool(memory));
 }
 
 class ThreadWorkerTransport implements WorkerTransport {
-  readonly memory: PayloadMemory = new SharedPool();
+  readonly memory: SharedPool;
   readonly #port: MessagePort;
   #closed = false;
 
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, memory: SharedPool) {
     this.#port = port;
+    this.memory = memory;
   }
 
   start(onMessage: (frames: Frames) => void): void {
-    receive(this.#port, (frames) => !this.#closed && onMessage(frames));
+    receive(this.#port, this.memory, (frames) => !this.#closed && onMessage(frames));
   }
 
   send(frames: Frames): void {
-    if (!this.#closed) post(this.#port, frames);
+    if (!this.#closed) post(this.#port, frames, this.memory);
   }
 
   close(): Promise<void> {
@@ -91,18 +99,27 @@ class ThreadWorkerTransport implements WorkerTransport {
   }
 }
 
-function post(port: MessagePort, frames: Frames): void {
-  for (const frame of frames) addUser(frame);
-  // A view of shared memory is sent as such; of any other, its bytes alone are copied, not the buffer around them.
-  port.postMessage(frames.map((frame) => (isView(frame) ? frame.slice() : frame)));
+/** A frame as it passes through a port: its bytes, or where they lie in the memory that both ends share. */
+type Passing = Uint8Array | readonly [address: number, floats: number];
+
+function post(port: MessagePort, frames: Frames, memory: PayloadMemory): void {
+  const passing = frames.map((frame): Passing => {
+    if (isShared(frame)) {
+      memory.retain(frame);
+      return [frame.byteOffset, frame.byteLength / Float32Array.BYTES_PER_ELEMENT];
+    }
+    // The bytes alone are to be copied, not the buffer around them.
+    return frame.byteLength === frame.buffer.byteLength ? frame : frame.slice();
+  });
+  port.postMessage(passing);
 }
 
-const isView = ({ buffer, byteLength }: Uint8Array): boolean =>
-  !(buffer instanceof SharedArrayBuffer) && buffer.byteLength !== byteLength;
-
-function receive(port: MessagePort, take: (frames: Frames) => void): void {
-  port.on("message", (frames: Frames) => {
+function receive(port: MessagePort, memory: SharedPool, take: (frames: Frames) => void): void {
+  port.on("message", (passing: readonly Passing[]) => {
+    const frames = passing.map((each) =>
+      each instanceof Uint8Array ? each : bytesOf(memory.vectors.at(...each).values),
+    );
     take(frames);
-    for (const frame of frames) removeUser(frame);
+    for (const frame of frames) memory.release(frame);
   });
 }

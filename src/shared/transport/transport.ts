@@ -1,10 +1,11 @@
 import type { Frames } from "../protocol/codec.ts";
+import type { VectorMemory } from "../vector/vector-memory.ts";
 
 /** A worker as the coordinator's transport knows it: stable while its connection lasts. */
 export type PeerId = string;
 
 export interface CoordinatorHandlers {
-  /** Frames are valid until this returns: copy what must be kept. */
+  /** Frames are valid until this returns: retain or copy what must be kept. */
   onMessage(peer: PeerId, frames: Frames): void;
   /** A message could not be delivered since the peer's connection is gone; the peer's id will not come back. */
   onUnreachable(peer: PeerId): void;
@@ -12,10 +13,14 @@ export interface CoordinatorHandlers {
 
 /** Memory for vectors that are to be sent: some transports move it to the other side without a copy. */
 export interface PayloadMemory {
+  /** Where both sides see the vectors that are sent and those that were allocated; undefined where frames are copies. */
+  readonly vectors: VectorMemory | undefined;
   /** A vector to fill and then to send, to one peer or to several. Its contents are undefined. */
   allocate(length: number): Float32Array;
-  /** Gives an allocated vector back once it will not be sent again; it may still be under way. */
-  release(vector: Float32Array): void;
+  /** Keeps a vector, or a frame that was received, valid until it is released once more. */
+  retain(vector: Float32Array | Uint8Array): void;
+  /** Gives back a vector that was allocated or retained; it may still be under way. */
+  release(vector: Float32Array | Uint8Array): void;
 }
 
 /**
@@ -36,7 +41,7 @@ export interface CoordinatorTransport {
 /** A worker's end; it reconnects by itself. */
 export interface WorkerTransport {
   readonly memory: PayloadMemory;
-  /** @param onMessage its frames are valid until it returns: copy what must be kept */
+  /** @param onMessage its frames are valid until it returns: retain or copy what must be kept */
   start(onMessage: (frames: Frames) => void): void;
   send(frames: Frames): void;
   /** Gives what was sent a moment to leave. From now on nothing is delivered, and sending does nothing. */
@@ -45,6 +50,8 @@ export interface WorkerTransport {
 
 /** Memory that is new each time: for transports that may still read a vector long after it was sent. */
 export const FRESH_MEMORY: PayloadMemory = {
+  vectors: undefined,
   allocate: (length) => new Float32Array(length),
+  retain: () => {},
   release: () => {},
 };

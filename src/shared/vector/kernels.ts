@@ -6,19 +6,31 @@ import type { KernelModule } from "../kernel-module.ts";
  * after each operation (Math.fround): the tests hold them to that bit for bit.
  */
 const source = `
-/** into[i] += other[i] */
-export function add(into: usize, other: usize, n: i32): void {
+/** into[i] += other[i]. Returns 1 when no sum is NaN or infinite, as allFinite does. */
+export function add(into: usize, other: usize, n: i32): i32 {
+  const zero = f32x4.splat(0);
+  let zeros = zero;
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
-    v128.store(into, f32x4.add(v128.load(into), v128.load(other)));
+    const sum = f32x4.add(v128.load(into), v128.load(other));
+    v128.store(into, sum);
+    zeros = f32x4.add(zeros, f32x4.mul(sum, zero));
     into += 16;
     other += 16;
   }
+  let rest: f32 = 0;
   for (; i < n; i++) {
-    store<f32>(into, load<f32>(into) + load<f32>(other));
+    const sum = load<f32>(into) + load<f32>(other);
+    store<f32>(into, sum);
+    rest += sum * 0;
     into += 4;
     other += 4;
   }
+  return sumOfLanes(zeros) + rest == 0 ? 1 : 0;
+}
+
+function sumOfLanes(lanes: v128): f32 {
+  return f32x4.extract_lane(lanes, 0) + f32x4.extract_lane(lanes, 1) + f32x4.extract_lane(lanes, 2) + f32x4.extract_lane(lanes, 3);
 }
 
 /** average[i] = average[i] * keep + values[i] * take */
@@ -41,10 +53,10 @@ export function blend(average: usize, values: usize, n: i32, keep: f32, take: f3
 /** 1 when no value is NaN or infinite: x * 0 is 0 for those alone, and a sum of zeros stays 0. */
 export function allFinite(values: usize, n: i32): i32 {
   const zero = f32x4.splat(0);
-  let sum = zero;
+  let zeros = zero;
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
-    sum = f32x4.add(sum, f32x4.mul(v128.load(values), zero));
+    zeros = f32x4.add(zeros, f32x4.mul(v128.load(values), zero));
     values += 16;
   }
   let rest: f32 = 0;
@@ -52,9 +64,7 @@ export function allFinite(values: usize, n: i32): i32 {
     rest += load<f32>(values) * 0;
     values += 4;
   }
-  const total =
-    f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3);
-  return total + rest == 0 ? 1 : 0;
+  return sumOfLanes(zeros) + rest == 0 ? 1 : 0;
 }
 
 /**
@@ -105,3 +115,9 @@ export function adam(
 `;
 
 export const VECTOR_KERNELS: KernelModule = { name: "vector", source };
+
+/** All that addresses of 32 bits reach: address space is set aside for it, memory is not. */
+export const MOST_SHARED_PAGES = 65_536;
+
+/** The same kernels over memory that threads share. */
+export const SHARED_VECTOR_KERNELS: KernelModule = { name: "vector-shared", source, sharedPages: MOST_SHARED_PAGES };

@@ -1,7 +1,8 @@
-import { instantiateKernels, type Kernels, WASM_PAGE_BYTES } from "../kernel-module.ts";
+import { instantiateOver, type Kernels, WASM_PAGE_BYTES } from "../kernel-module.ts";
+import { MOST_SHARED_PAGES, SHARED_VECTOR_KERNELS, VECTOR_KERNELS } from "./kernels.ts";
 
 interface VectorExports {
-  add(into: number, other: number, n: number): void;
+  add(into: number, other: number, n: number): number;
   blend(average: number, values: number, n: number, keep: number, take: number): void;
   allFinite(values: number, n: number): number;
   adam(
@@ -61,22 +62,55 @@ export interface Moments {
   readonly v: Vector;
 }
 
-/** The lowest address handed out; what lies below is the compiler's. */
+/** The lowest address handed out; what lies below is the compiler's, except for one word. */
 const FIRST_ADDRESS = 4_096;
-const ALIGNMENT_BYTES = 16;
+/** That word counts the cache lines handed out: it lies in the memory so that all its threads see it. */
+const LINES_ADDRESS = 64;
+/** Vectors begin on cache lines of their own, so that threads do not get into each other's way. */
+const LINE_BYTES = 64;
+
+/** A memory in which several threads can each have a `VectorMemory`, over the same vectors. */
+export function sharedMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 1, maximum: MOST_SHARED_PAGES, shared: true });
+}
 
 /** Float32 vectors in one WebAssembly memory, with SIMD arithmetic on them. Vectors are never freed: pool them. */
 export class VectorMemory {
-  readonly #kernels: Kernels<VectorExports> = instantiateKernels<VectorExports>("vector");
-  #top = FIRST_ADDRESS;
+  readonly #kernels: Kernels<VectorExports>;
+
+  /** @param memory its own unless told; a shared one is that of `sharedMemory` */
+  constructor(memory = new WebAssembly.Memory({ initial: 1 })) {
+    const { name } = memory.buffer instanceof SharedArrayBuffer ? SHARED_VECTOR_KERNELS : VECTOR_KERNELS;
+    this.#kernels = instantiateOver<VectorExports>(name, memory);
+  }
+
+  /** For another thread. */
+  get memory(): WebAssembly.Memory {
+    return this.#kernels.memory;
+  }
 
   allocate(length: number): Vector {
-    const pointer = this.#top;
-    this.#top = Math.ceil((pointer + length * 4) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
     const { memory } = this.#kernels;
-    const missingBytes = this.#top - memory.buffer.byteLength;
-    if (missingBytes > 0) memory.grow(Math.ceil(missingBytes / WASM_PAGE_BYTES));
+    const lines = Math.ceil((length * 4) / LINE_BYTES);
+    const before = Atomics.add(new Int32Array(memory.buffer, LINES_ADDRESS, 1), 0, lines);
+    const pointer = FIRST_ADDRESS + before * LINE_BYTES;
+    this.#reach(pointer + lines * LINE_BYTES);
     return new MemoryVector(memory, pointer, length);
+  }
+
+  /** The numbers at an address that another thread has given, as they lie there. */
+  at(pointer: number, length: number): Vector {
+    this.#reach(pointer + length * 4);
+    return new MemoryVector(this.#kernels.memory, pointer, length);
+  }
+
+  #reach(end: number): void {
+    const { memory } = this.#kernels;
+    if (end <= memory.buffer.byteLength) return;
+    // Shows what other threads have grown. What they grow from here on makes the memory larger than it need be.
+    memory.grow(0);
+    const missingBytes = end - memory.buffer.byteLength;
+    if (missingBytes > 0) memory.grow(Math.ceil(missingBytes / WASM_PAGE_BYTES));
   }
 
   /** The part of a vector from `start` on; it shares the vector's numbers. `start` must be a multiple of 4. */
@@ -85,9 +119,9 @@ export class VectorMemory {
     return new MemoryVector(this.#kernels.memory, address(vector) + start * 4, length);
   }
 
-  /** into += other, both of the same length. */
-  add(into: Vector, other: Vector): void {
-    this.#kernels.exports.add(address(into), address(other), into.length);
+  /** into += other, both of the same length. Returns whether no sum is NaN or infinite. */
+  add(into: Vector, other: Vector): boolean {
+    return this.#kernels.exports.add(address(into), address(other), into.length) === 1;
   }
 
   /** average = average * keep + values * (1 - keep), with both factors rounded to float32. */

@@ -93,7 +93,7 @@ describe("statistics", () => {
     const state = new Float32Array(STATE_COUNT);
     // A shard of very many images that is the whole batch: the weights are 1.
     writeStatistics(state.subarray(PARAMETER_COUNT), batchMean, batchVar, 2 ** 30, 2 ** 30);
-    const { runningMean, runningVar } = runningStatistics(state);
+    const { runningMean, runningVar } = runningStatistics(state.subarray(PARAMETER_COUNT));
     expect(runningMean).toEqual(batchMean);
     expect(runningVar).toEqual(batchVar);
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { adamFactors } from "../../../src/coordinator/adam.ts";
-import { type Moments, type Vector, VectorMemory } from "../../../src/shared/vector/vector-memory.ts";
+import { type Moments, sharedMemory, type Vector, VectorMemory } from "../../../src/shared/vector/vector-memory.ts";
 import { adamLoop, type PlainMoments } from "../../support/adam-loop.ts";
 import { expectSameBits, randomVector, roughFloat } from "../../support/floats.ts";
 
@@ -14,6 +14,21 @@ function vectorOf(values: Float32Array, target = memory.allocate(values.length))
 }
 
 describe("add", () => {
+  const lengths = [1, 3, 4, 5, 8, 11];
+
+  test.each([NaN, Infinity, -Infinity, 3e38])("says that a sum with %f is not finite, wherever it stands", (bad) => {
+    for (const length of lengths) {
+      for (let place = 0; place < length; place++) {
+        const into = vectorOf(new Float32Array(length).fill(1));
+        const other = vectorOf(new Float32Array(length).fill(2));
+        expect(memory.add(into, other)).toBe(true);
+        into.values[place] = bad;
+        other.values[place] = Number.isFinite(bad) ? bad : 1;
+        expect(memory.add(into, other), `length ${length}, place ${place}`).toBe(false);
+      }
+    }
+  });
+
   test("equals a plain float32 loop for any length, and touches nothing beyond", () => {
     const pairs = fc.array(fc.tuple(roughFloat, roughFloat), { maxLength: 40 });
     fc.assert(
@@ -161,6 +176,18 @@ describe("allocate", () => {
       return vector;
     });
     for (const [i, vector] of vectors.entries()) expect(new Set(vector.values)).toEqual(new Set([i + 1]));
+  });
+
+  test("in a shared memory, what one side allocates the other can read and add where it lies", () => {
+    const shared = sharedMemory();
+    const [here, there] = [new VectorMemory(shared), new VectorMemory(shared)];
+    const vectors = [here.allocate(100_000), there.allocate(100_000), here.allocate(5)];
+    for (const [i, vector] of vectors.entries()) vector.values.fill(i + 1);
+    const [first, second, third] = vectors.map(({ values }) => there.at(values.byteOffset, values.length));
+    expect(there.add(second!, first!)).toBe(true);
+    expect(new Set(vectors[1]!.values)).toEqual(new Set([3]));
+    expect(new Set(third!.values)).toEqual(new Set([3]));
+    expect(new Set(vectors[0]!.values)).toEqual(new Set([1]));
   });
 
   test("a part shares its vector's numbers", () => {

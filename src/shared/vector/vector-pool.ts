@@ -1,0 +1,29 @@
+import type { PayloadMemory } from "../transport/transport.ts";
+import type { Vector, VectorMemory } from "./vector-memory.ts";
+
+/** Vectors of one length, used again and again. */
+export interface VectorPool {
+  /** A vector whose contents are undefined. */
+  borrow(): Vector;
+  giveBack(vector: Vector): void;
+}
+
+/** Vectors that nobody else sees. */
+export function privatePool(memory: VectorMemory, length: number): VectorPool {
+  const spare: Vector[] = [];
+  return {
+    borrow: () => spare.pop() ?? memory.allocate(length),
+    giveBack: (vector) => void spare.push(vector),
+  };
+}
+
+/**
+ * Vectors that can be sent as they are, or came as messages: giving one back releases it.
+ * @param vectors where the payloads lie
+ */
+export function payloadPool(payloads: PayloadMemory, vectors: VectorMemory, length: number): VectorPool {
+  return {
+    borrow: () => vectors.at(payloads.allocate(length).byteOffset, length),
+    giveBack: ({ values }) => payloads.release(values),
+  };
+}
