@@ -48,6 +48,7 @@ export class InProcessTrainer {
     this.#batchSize = batchSize;
     this.#inputs = new InputSource(dataset.train);
     this.#order = epochOrder(SEED, 0, samples);
+    this.#engine.load(this.#model.state.subarray(0, PARAMETER_COUNT));
   }
 
   /** The averaged state vector, `[61_794]`: what a run would save. */
@@ -60,7 +61,10 @@ export class InProcessTrainer {
     const batch = this.#order.subarray(this.#next, this.#next + this.#batchSize);
     this.#next = (this.#next + batch.length) % this.#order.length;
     for (const slice of SLICE_NAMES) this.#sums[slice].reset(Math.ceil(batch.length / SHARD_SIZE));
-    this.#engine.load(this.#model.state.subarray(0, PARAMETER_COUNT));
+    for (const slice of SLICE_NAMES) {
+      const { start, parameterLength } = SLICES[slice];
+      this.#engine.load(this.#model.slice(slice).subarray(0, parameterLength), start);
+    }
     for (let start = 0; start < batch.length; start += SHARD_SIZE) {
       const samples = batch.subarray(start, start + SHARD_SIZE);
       const images = this.#pixels.subarray(0, samples.length * IMAGE_SIZE);

@@ -335,7 +335,7 @@ export class Coordinator {
       dataDigest: dataset.digest,
       engine: this.#statistics.engine,
       state: this.#model.average.slice(),
-      latest: this.#model.state.slice(),
+      latest: this.#model.state,
       adamM: this.#model.adamM.slice(),
       adamV: this.#model.adamV.slice(),
     });

@@ -9,13 +9,18 @@ import {
 } from "../shared/model/contribution.ts";
 import { BATCH_NORM_MOMENTUM, PARAMETER_COUNT, STATE_COUNT, STATISTIC_COUNT } from "../shared/model/lenet5.ts";
 import type { Moments, Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
+import { payloadPool, privatePool, type VectorPool } from "../shared/vector/vector-pool.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import { adamFactors } from "./adam.ts";
 
-/** Everything that a training step changes. `p` is the whole state vector; `m` and `v` cover the parameters. */
-interface Version {
-  readonly whole: Moments;
-  readonly slices: Record<SliceName, Moments>;
+/** A version's slices. `p` is the slice of the state vector; `m` and `v` cover its parameters. */
+type Version = Record<SliceName, Moments>;
+
+/** Adam's moments of one version, as a whole and by slices. */
+interface MomentCopy {
+  readonly m: Vector;
+  readonly v: Vector;
+  readonly slices: Record<SliceName, Pick<Moments, "m" | "v">>;
 }
 
 /** What the summed contributions of a step say besides the gradient. */
@@ -33,21 +38,26 @@ export interface StepSums {
  */
 export class ModelState {
   readonly #memory: VectorMemory;
+  readonly #pools: Record<SliceName, VectorPool>;
   #current: Version;
-  #next: Version;
-  readonly #stepped = new Set<SliceName>();
+  /** The slices of the next version that were stepped. */
+  readonly #next: Record<SliceName, Moments | undefined> = { dense: undefined, conv: undefined };
+  #moments: MomentCopy;
+  #nextMoments: MomentCopy;
   #sums: StepSums = { lossSum: 0, correct: 0 };
   #step = 0;
   readonly #ema: number;
   readonly #average: Vector;
-  /** Immutable copies of slices as sent: a buffer that was sent must never change. */
+  /** The average's slices. */
+  readonly #averages: Record<SliceName, Vector>;
+  /** Immutable copies of slices as sent, where the slices themselves cannot be sent. */
   readonly #snapshots = new Map<string, Float32Array>();
   readonly #payloads: PayloadMemory;
 
   /**
    * @param state `[61_794]`, copied
    * @param ema how much of the average of the weights each step keeps, 0 (the average is the last step's) to below 1
-   * @param payloads for the copies that are sent
+   * @param payloads of the transport: where they lie in `memory`, slices are sent as they are, otherwise as copies
    */
   constructor(memory: VectorMemory, state: Float32Array, ema = 0, payloads: PayloadMemory = FRESH_MEMORY) {
     this.#memory = memory;
@@ -55,9 +65,19 @@ export class ModelState {
     this.#ema = ema;
     this.#average = memory.allocate(STATE_COUNT);
     this.#average.values.set(state);
-    this.#current = allocateVersion(memory);
-    this.#next = allocateVersion(memory);
-    this.#current.whole.p.values.set(state);
+    this.#averages = bySlice((name) => memory.part(this.#average, SLICES[name].start, SLICES[name].stateLength));
+    this.#pools = bySlice((name) =>
+      payloads.vectors === memory
+        ? payloadPool(payloads, memory, SLICES[name].stateLength)
+        : privatePool(memory, SLICES[name].stateLength),
+    );
+    this.#moments = allocateMoments(memory);
+    this.#nextMoments = allocateMoments(memory);
+    this.#current = bySlice((name) => {
+      const p = this.#pools[name].borrow();
+      p.values.set(this.#averages[name].values);
+      return { p, ...this.#moments.slices[name] };
+    });
   }
 
   /** Steps applied so far, which is also the version of the parameters. */
@@ -65,9 +85,16 @@ export class ModelState {
     return this.#step;
   }
 
-  /** The committed state vector, `[61_794]`; a view that changes with the next commit. */
+  /** The committed state vector, `[61_794]`; a copy. */
   get state(): Float32Array {
-    return this.#current.whole.p.values;
+    const state = new Float32Array(STATE_COUNT);
+    for (const name of SLICE_NAMES) state.set(this.slice(name), SLICES[name].start);
+    return state;
+  }
+
+  /** A slice of the committed state vector; a view that is valid until the next commit. */
+  slice(name: SliceName): Float32Array {
+    return this.#current[name].p.values;
   }
 
   /**
@@ -80,12 +107,12 @@ export class ModelState {
 
   /** Adam's first moment, `[61_750]`. */
   get adamM(): Float32Array {
-    return this.#current.whole.m.values;
+    return this.#moments.m.values;
   }
 
   /** Adam's second moment, `[61_750]`. */
   get adamV(): Float32Array {
-    return this.#current.whole.v.values;
+    return this.#moments.v.values;
   }
 
   /**
@@ -93,43 +120,54 @@ export class ModelState {
    * @param sum the slice's sum over all shards
    */
   applySlice(name: SliceName, sum: Vector, learningRate: number): void {
-    invariant(!this.#stepped.has(name), `slice ${name} of step ${this.#step} was applied twice`);
-    const slice = SLICES[name];
-    const old = this.#current.slices[name];
-    const next = this.#next.slices[name];
-    this.#memory.adam(old, sum, next, slice.parameterLength, adamFactors(learningRate, this.#step + 1));
+    invariant(this.#next[name] === undefined, `slice ${name} of step ${this.#step} was applied twice`);
+    const old = this.#current[name];
+    const next = { p: this.#pools[name].borrow(), ...this.#nextMoments.slices[name] };
+    this.#memory.adam(old, sum, next, SLICES[name].parameterLength, adamFactors(learningRate, this.#step + 1));
     if (name === "dense") {
       moveStatistics(old.p.values, sum.values, next.p.values);
       this.#sums = { lossSum: sum.values[LOSS_IN_DENSE] ?? 0, correct: sum.values[CORRECT_IN_DENSE] ?? 0 };
     }
-    this.#stepped.add(name);
+    this.#next[name] = next;
   }
 
   /** Makes the next version the current one, and takes it into the average. */
   commit(): StepSums {
-    invariant(this.#stepped.size === SLICE_NAMES.length, `step ${this.#step} was committed before all its slices`);
-    [this.#current, this.#next] = [this.#next, this.#current];
-    for (const name of SLICE_NAMES) this.#forget(snapshotKey(this.#step, name));
-    this.#stepped.clear();
+    const { dense, conv } = this.#next;
+    invariant(dense !== undefined && conv !== undefined, `step ${this.#step} was committed before all its slices`);
+    for (const name of SLICE_NAMES) {
+      this.#forget(snapshotKey(this.#step, name));
+      this.#pools[name].giveBack(this.#current[name].p);
+      this.#next[name] = undefined;
+    }
+    this.#current = { dense, conv };
+    [this.#moments, this.#nextMoments] = [this.#nextMoments, this.#moments];
     this.#step += 1;
-    this.#memory.blend(this.#average, this.#current.whole.p, averageKeep(this.#ema, this.#step));
+    const keep = averageKeep(this.#ema, this.#step);
+    for (const name of SLICE_NAMES) this.#memory.blend(this.#averages[name], this.#current[name].p, keep);
     return this.#sums;
   }
 
   /**
-   * A slice of the state vector as an immutable copy to send: of the current version, or of the next one where it has
-   * been stepped already.
+   * A slice of the state vector to send, which nobody writes to before all have read it: of the current version, or of
+   * the next one where it has been stepped already.
    */
   snapshot(version: number, name: SliceName): Float32Array {
+    const { p } = this.#slicesOf(version)[name] ?? {};
+    invariant(p !== undefined, `there is no version ${version} of slice ${name} to send`);
+    if (this.#payloads.vectors === this.#memory) return p.values;
     const key = snapshotKey(version, name);
     const known = this.#snapshots.get(key);
     if (known !== undefined) return known;
-    const isNext = version === this.#step + 1 && this.#stepped.has(name);
-    invariant(isNext || version === this.#step, `there is no version ${version} of slice ${name} to send`);
     const copy = this.#payloads.allocate(SLICES[name].stateLength);
-    copy.set((isNext ? this.#next : this.#current).slices[name].p.values);
+    copy.set(p.values);
     this.#snapshots.set(key, copy);
     return copy;
+  }
+
+  #slicesOf(version: number): Partial<Record<SliceName, Moments | undefined>> {
+    if (version === this.#step) return this.#current;
+    return version === this.#step + 1 ? this.#next : {};
   }
 
   #forget(key: string): void {
@@ -159,21 +197,17 @@ function snapshotKey(version: number, name: SliceName): string {
   return `${version}/${name}`;
 }
 
-function allocateVersion(memory: VectorMemory): Version {
-  const whole = {
-    p: memory.allocate(STATE_COUNT),
-    m: memory.allocate(PARAMETER_COUNT),
-    v: memory.allocate(PARAMETER_COUNT),
-  };
-  const slice = (name: SliceName): Moments => {
-    const { start, stateLength, parameterLength } = SLICES[name];
-    return {
-      p: memory.part(whole.p, start, stateLength),
-      m: memory.part(whole.m, start, parameterLength),
-      v: memory.part(whole.v, start, parameterLength),
-    };
-  };
-  return { whole, slices: { dense: slice("dense"), conv: slice("conv") } };
+function allocateMoments(memory: VectorMemory): MomentCopy {
+  const [m, v] = [memory.allocate(PARAMETER_COUNT), memory.allocate(PARAMETER_COUNT)];
+  const slices = bySlice((name) => {
+    const { start, parameterLength } = SLICES[name];
+    return { m: memory.part(m, start, parameterLength), v: memory.part(v, start, parameterLength) };
+  });
+  return { m, v, slices };
+}
+
+function bySlice<Part>(part: (name: SliceName) => Part): Record<SliceName, Part> {
+  return { dense: part("dense"), conv: part("conv") };
 }
 
 /** running = (1 - momentum) * running + momentum * batch, in float32, as PyTorch's BatchNorm2d. */

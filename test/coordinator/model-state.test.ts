@@ -10,7 +10,8 @@ import {
   SLICES,
 } from "../../src/shared/model/contribution.ts";
 import { PARAMETER_COUNT, STATE_COUNT } from "../../src/shared/model/lenet5.ts";
-import { VectorMemory } from "../../src/shared/vector/vector-memory.ts";
+import { SharedPool } from "../../src/shared/transport/shared-pool.ts";
+import { sharedMemory, VectorMemory } from "../../src/shared/vector/vector-memory.ts";
 import { adamLoop, type PlainMoments } from "../support/adam-loop.ts";
 import { expectSameBits, randomVector } from "../support/floats.ts";
 
@@ -107,7 +108,8 @@ describe("the average", () => {
       stepBy(contributionOf(step), ["conv", "dense"], unseen);
       const keep = Math.min(0.3, (1 + step) / (10 + step));
       const [kept, taken] = [Math.fround(keep), Math.fround(1 - keep)];
-      expected = expected.map((old, i) => Math.fround(old * kept) + Math.fround(looked.state[i]! * taken));
+      const { state } = looked;
+      expected = expected.map((old, i) => Math.fround(old * kept) + Math.fround(state[i]! * taken));
       expectSameBits(looked.average, expected, `average after step ${step}`);
     }
     expectSameBits(unseen.average, expected);
@@ -200,5 +202,48 @@ describe("snapshot", () => {
     model.snapshot(0, "dense");
     stepBy(contributionOf(0));
     expect(() => model.snapshot(0, "dense")).toThrow("there is no version 0");
+  });
+});
+
+describe("in the memory of threads", () => {
+  const pool = new SharedPool(sharedMemory());
+  const shared = pool.vectors;
+  const sharedSums = {
+    dense: shared.allocate(SLICES.dense.contributionLength),
+    conv: shared.allocate(SLICES.conv.contributionLength),
+  };
+  function step(to: ModelState, contribution: Float32Array): void {
+    for (const slice of SLICE_NAMES) {
+      const { start: first, contributionLength } = SLICES[slice];
+      sharedSums[slice].values.set(contribution.subarray(first, first + contributionLength));
+      to.applySlice(slice, sharedSums[slice], 0.001);
+    }
+    to.commit();
+  }
+
+  test("steps to the same bits", () => {
+    const threads = new ModelState(shared, start, 0.3, pool);
+    const other = new ModelState(memory, start, 0.3);
+    for (let i = 0; i < 5; i++) {
+      step(threads, contributionOf(i));
+      stepBy(contributionOf(i), SLICE_NAMES, other);
+    }
+    expectSameBits(threads.state, other.state, "state");
+    expectSameBits(threads.average, other.average, "average");
+    expectSameBits(threads.adamM, other.adamM, "m");
+    expectSameBits(threads.adamV, other.adamV, "v");
+  });
+
+  test("a slice is sent as it is, and not written to while anybody retains it", () => {
+    const threads = new ModelState(shared, start, 0, pool);
+    const sent = SLICE_NAMES.map((name) => threads.snapshot(0, name));
+    expect(sent.map(({ buffer }) => buffer)).toEqual([shared.memory.buffer, shared.memory.buffer]);
+    const before = sent.map((values) => values.slice());
+    for (const values of sent) pool.retain(values);
+    for (let i = 0; i < 4; i++) step(threads, contributionOf(i));
+    for (const [i, values] of sent.entries()) expectSameBits(values, before[i]!, SLICE_NAMES[i]);
+    for (const values of sent) pool.release(values);
+    for (let i = 0; i < 4; i++) step(threads, contributionOf(i));
+    expect(sent[0]).not.toEqual(before[0]);
   });
 });
