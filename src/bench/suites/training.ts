@@ -66,13 +66,11 @@ export interface Fleet {
   readonly quick: boolean;
 }
 
-/** Images of an epoch: a multiple of every batch size. The first half of the epochs is not counted. */
+/** Images of an epoch: a multiple of every batch size. */
 const IMAGES = 57_344;
 const QUICK_IMAGES = 2_048;
-/** With small batches these are steps enough for compilers to be done; with large ones they matter less. */
-const EPOCHS = 4;
-const EPOCHS_OF_FEW_STEPS = 8;
-const FEW_STEPS = 500;
+/** As many as the recipe's. The first half of them is not counted: compilers are at work meanwhile. */
+const EPOCHS = 10;
 const QUICK_EPOCHS = 2;
 /** Parts of an epoch after which a step is logged; the first of them is not counted. */
 const LOGGED = 10;
@@ -80,7 +78,6 @@ const LOGGED = 10;
 /** Images a second of a `lockstep train` in its own process. */
 export function trainingOf(command: TrainingProcess, { batchSize, workers, isolation, quick }: Fleet): Candidate {
   const images = quick ? QUICK_IMAGES : IMAGES;
-  const epochs = images / batchSize < FEW_STEPS ? EPOCHS_OF_FEW_STEPS : EPOCHS;
   const options = {
     "--batch-size": batchSize,
     "--workers": workers,
@@ -88,7 +85,7 @@ export function trainingOf(command: TrainingProcess, { batchSize, workers, isola
     "--min-workers": workers,
     "--isolation": isolation,
     "--limit-train": images,
-    "--epochs": quick ? QUICK_EPOCHS : epochs,
+    "--epochs": quick ? QUICK_EPOCHS : EPOCHS,
     "--log-every": Math.max(1, Math.floor(images / batchSize / LOGGED)),
   };
   return { measure: async () => steadyRate((await runTraining(command, options)).log) };

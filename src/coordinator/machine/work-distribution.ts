@@ -9,10 +9,7 @@ import { hasUnowned, owedBy, setOwner, share, unowned } from "./work-board.ts";
 
 /** Who is given which work. Part of the coordinator's machine. */
 
-/**
- * Chunks of an evaluation that a worker is given at a time, each a message of its own: a large test set must not flood
- * its queue, and a slow worker must not hold up the others' evaluation.
- */
+/** Most chunks of an evaluation in a worker's queue, each a message of its own: a large test set must not flood it. */
 const CHUNKS_AT_A_TIME = 16;
 
 /**
@@ -35,14 +32,30 @@ export function distribute(draft: Draft, avoid?: PeerId): void {
   const others = workers.filter(({ peer }) => peer !== avoid);
   const candidates = others.length > 0 ? others : workers;
   const idle = candidates.filter(({ peer }) => owedBy<string>(phase.board, peer).length === 0);
-  const isEvaluation = phase.type === "evaluating";
-  const takers = idle.length > 0 || isEvaluation ? idle : candidates;
-  if (takers.length === 0) return;
+  if (phase.type === "evaluating") {
+    let rest = work;
+    for (const { peer } of idle) {
+      const portion = portionOf(rest.length, candidates.length);
+      if (portion > 0) give(draft, peer, rest.slice(0, portion));
+      rest = rest.slice(portion);
+    }
+    return;
+  }
+  const takers = idle.length > 0 ? idle : candidates;
   for (const [i, items] of share<string>(phase.board, work, takers.length).entries()) {
     const taker = takers[i % takers.length];
     if (taker === undefined || items.length === 0) continue;
-    give(draft, taker.peer, isEvaluation ? items.slice(0, CHUNKS_AT_A_TIME) : items);
+    give(draft, taker.peer, items);
   }
+}
+
+/**
+ * How many of the remaining chunks a worker is given next: fewer and fewer, so that all workers are done at about the same
+ * time, however fast each is (guided self-scheduling, Polychronopoulos and Kuck 1987, with half of its portions).
+ */
+function portionOf(rest: number, workers: number): number {
+  const fair = workers === 1 ? rest : Math.ceil(rest / (2 * workers));
+  return Math.min(CHUNKS_AT_A_TIME, fair);
 }
 
 function give(draft: Draft, peer: PeerId, items: readonly number[]): void {

@@ -141,11 +141,11 @@ describe("workers that go", () => {
       A: evaluated version 1 chunk 0: 99 correct
         reject unknown-session
         A <- rejected, unknown-session
+      B: evaluated version 1 chunk 1: 10 correct
+        B <- evaluate version 1 chunks 0,2,3
+      B: evaluated version 1 chunk 0: 10 correct
       B: evaluated version 1 chunk 2: 10 correct
       B: evaluated version 1 chunk 3: 10 correct
-        B <- evaluate version 1 chunks 0,1
-      B: evaluated version 1 chunk 0: 10 correct
-      B: evaluated version 1 chunk 1: 10 correct
         epoch 0 evaluated: 40 correct
         B <- stop, done
         finish: done"

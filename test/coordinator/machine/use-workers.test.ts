@@ -55,9 +55,27 @@ test("the test set is evaluated by all of them", () => {
       commit step 0
       A <- averaged parameters 1 dense
       A <- averaged parameters 1 conv
-      A <- evaluate version 1 chunks 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+      A <- evaluate version 1 chunks 0,1,2,3,4,5,6,7,8,9
       B <- averaged parameters 1 dense
       B <- averaged parameters 1 conv
-      B <- evaluate version 1 chunks 20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35"
+      B <- evaluate version 1 chunks 10,11,12,13,14,15,16,17"
   `);
+});
+
+test.each([
+  [1, 1],
+  [3, 1],
+  [5, 2],
+])("workers of speeds %i and %i are done with the test set at about the same time", (fast, slow) => {
+  const chunks = 40;
+  const script = new CoordinatorScript({ stepsPerEpoch: 1, evaluationChunks: chunks, minWorkers: 2 });
+  script.join("A", "B");
+  for (const peer of ["A", "B"]) script.computes(peer);
+  let rounds = 0;
+  while (script.state.phase.type === "evaluating") {
+    rounds += 1;
+    for (let i = 0; i < fast; i++) script.evaluates("A", 1, 1);
+    for (let i = 0; i < slow; i++) script.evaluates("B", 1, 1);
+  }
+  expect(rounds).toBeLessThanOrEqual(chunks / (fast + slow) + 2);
 });
