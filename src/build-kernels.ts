@@ -7,12 +7,8 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
+import { KERNEL_MODULES } from "./kernel-modules.ts";
 import { type KernelModule, kernelFile } from "./shared/kernel-module.ts";
-import { RESIZE_KERNEL } from "./shared/data/resize-kernel.ts";
-import { SHARED_VECTOR_KERNELS, VECTOR_KERNELS } from "./shared/vector/kernels.ts";
-import { LENET5_KERNELS } from "./worker/engines/wasm/kernels.ts";
-
-const MODULES: readonly KernelModule[] = [LENET5_KERNELS, VECTOR_KERNELS, SHARED_VECTOR_KERNELS, RESIZE_KERNEL];
 
 /** Static data (tables of the AssemblyScript library's exp and log) starts here; address 0 stays unused. */
 const MEMORY_BASE = 1024;
@@ -22,8 +18,9 @@ const OPTIONS = "-O3 --runtime stub --noAssert --enable simd --use abort= --impo
 function compilerOptions(module: KernelModule): string[] {
   const memory = ["--memoryBase", String(MEMORY_BASE), "--initialMemory", String(module.initialPages ?? 1)];
   const { sharedPages } = module;
-  if (sharedPages !== undefined)
-    memory.push("--sharedMemory", "--enable", "threads", "--maximumMemory", `${sharedPages}`);
+  if (sharedPages !== undefined) {
+    memory.push("--sharedMemory", "--enable", "threads", "--maximumMemory", String(sharedPages));
+  }
   return [...OPTIONS.split(" "), ...memory];
 }
 
@@ -63,7 +60,7 @@ function replaceFile(file: string, contents: Uint8Array | string): void {
   renameSync(temporary, file);
 }
 
-for (const module of MODULES) {
+for (const module of KERNEL_MODULES) {
   const file = kernelFile(module.name);
   const hashFile = `${file}.sha256`;
   const hash = fingerprint(module);

@@ -15,6 +15,7 @@ import { initialState } from "../shared/model/initialise.ts";
 import { IMAGE_SIZE, PARAMETER_COUNT, STATISTIC_COUNT } from "../shared/model/lenet5.ts";
 import { PartialSums } from "../shared/reduction/partial-sums.ts";
 import { VectorMemory } from "../shared/vector/vector-memory.ts";
+import { privatePool } from "../shared/vector/vector-pool.ts";
 import type { Engine, ShardGradient } from "../worker/engines/engine.ts";
 
 /** The recipe's. */
@@ -35,8 +36,8 @@ export class InProcessTrainer {
   readonly #memory = new VectorMemory();
   readonly #model = new ModelState(this.#memory, initialState(SEED), EMA);
   readonly #sums: Record<SliceName, PartialSums> = {
-    dense: new PartialSums(this.#memory, SLICES.dense.contributionLength),
-    conv: new PartialSums(this.#memory, SLICES.conv.contributionLength),
+    dense: new PartialSums(this.#memory, privatePool(this.#memory, SLICES.dense.contributionLength)),
+    conv: new PartialSums(this.#memory, privatePool(this.#memory, SLICES.conv.contributionLength)),
   };
   readonly #pixels = new Uint8Array(SHARD_SIZE * IMAGE_SIZE);
   readonly #labels = new Uint8Array(SHARD_SIZE);

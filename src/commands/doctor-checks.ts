@@ -11,9 +11,7 @@ import { type Dataset, loadDataset } from "../shared/data/dataset.ts";
 import { messageOf } from "../shared/errors.ts";
 import { formatCount, formatPlural } from "../shared/format.ts";
 import { kernelFile, loadKernels } from "../shared/kernel-module.ts";
-import { RESIZE_KERNEL } from "../shared/data/resize-kernel.ts";
-import { VECTOR_KERNELS } from "../shared/vector/kernels.ts";
-import { LENET5_KERNELS } from "../worker/engines/wasm/kernels.ts";
+import { KERNEL_MODULES } from "../kernel-modules.ts";
 import { compareEngines } from "./doctor-engines.ts";
 import type { Check, Finding } from "./doctor-finding.ts";
 
@@ -93,7 +91,7 @@ function checkSimd(): Finding {
 }
 
 function checkKernels(): Finding {
-  const sizes = [LENET5_KERNELS, VECTOR_KERNELS, RESIZE_KERNEL].map(({ name }) => {
+  const sizes = KERNEL_MODULES.map(({ name }) => {
     loadKernels(name);
     return `${name} (${formatCount(statSync(kernelFile(name)).size)} bytes)`;
   });

@@ -9,7 +9,8 @@ import {
 } from "../shared/model/contribution.ts";
 import { BATCH_NORM_MOMENTUM, PARAMETER_COUNT, STATE_COUNT, STATISTIC_COUNT } from "../shared/model/lenet5.ts";
 import type { Moments, Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
-import { payloadPool, privatePool, type VectorPool } from "../shared/vector/vector-pool.ts";
+import type { VectorPool } from "../shared/vector/vector-pool.ts";
+import { poolFor } from "../shared/transport/payload-pool.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import { adamFactors } from "./adam.ts";
 
@@ -66,11 +67,7 @@ export class ModelState {
     this.#average = memory.allocate(STATE_COUNT);
     this.#average.values.set(state);
     this.#averages = bySlice((name) => memory.part(this.#average, SLICES[name].start, SLICES[name].stateLength));
-    this.#pools = bySlice((name) =>
-      payloads.vectors === memory
-        ? payloadPool(payloads, memory, SLICES[name].stateLength)
-        : privatePool(memory, SLICES[name].stateLength),
-    );
+    this.#pools = bySlice((name) => poolFor(payloads, memory, SLICES[name].stateLength));
     this.#moments = allocateMoments(memory);
     this.#nextMoments = allocateMoments(memory);
     this.#current = bySlice((name) => {

@@ -3,9 +3,9 @@ import { type SliceName, SLICE_NAMES, SLICES } from "../shared/model/contributio
 import { floatsInto, type Frames } from "../shared/protocol/codec.ts";
 import { PartialSums } from "../shared/reduction/partial-sums.ts";
 import type { TreeNode } from "../shared/reduction/tree.ts";
+import { poolFor } from "../shared/transport/payload-pool.ts";
 import type { PayloadMemory } from "../shared/transport/transport.ts";
 import type { Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
-import { payloadPool } from "../shared/vector/vector-pool.ts";
 
 /**
  * Finishes a step's reduction tree from what workers send: a result's numbers are first staged, and count once the
@@ -21,12 +21,10 @@ export class StepReduction {
   constructor(memory: VectorMemory, payloads: PayloadMemory) {
     this.#memory = memory;
     this.#payloads = payloads;
-    const sumsOf = (slice: SliceName): PartialSums => {
-      const { contributionLength } = SLICES[slice];
-      const pool = payloads.vectors === memory ? payloadPool(payloads, memory, contributionLength) : undefined;
-      return new PartialSums(memory, contributionLength, pool);
+    this.#sums = {
+      dense: new PartialSums(memory, poolFor(payloads, memory, SLICES.dense.contributionLength)),
+      conv: new PartialSums(memory, poolFor(payloads, memory, SLICES.conv.contributionLength)),
     };
-    this.#sums = { dense: sumsOf("dense"), conv: sumsOf("conv") };
   }
 
   begin(shardCount: number): void {
@@ -41,7 +39,7 @@ export class StepReduction {
   }
 
   #take(slice: SliceName, frame: Uint8Array): Vector {
-    if (this.#payloads.vectors === this.#memory && frame.buffer === this.#memory.memory.buffer) {
+    if (frame.buffer === this.#memory.memory.buffer) {
       this.#payloads.retain(frame);
       return this.#memory.at(frame.byteOffset, frame.byteLength / Float32Array.BYTES_PER_ELEMENT);
     }

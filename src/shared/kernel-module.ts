@@ -52,11 +52,27 @@ export function loadKernels(name: string): WebAssembly.Module {
  * exports: nothing checks it.
  */
 export function instantiateKernels<Exports>(name: string, pages = 1): Kernels<Exports> {
-  return instantiateOver<Exports>(name, new WebAssembly.Memory({ initial: pages }));
+  return instantiateOver<Exports>(name, allocateMemory({ initial: pages }));
 }
 
 /** The same over a memory that is there. */
 export function instantiateOver<Exports>(name: string, memory: WebAssembly.Memory): Kernels<Exports> {
   const instance = new WebAssembly.Instance(loadKernels(name), { env: { memory } });
   return { exports: instance.exports as Exports, memory };
+}
+
+/**
+ * A WebAssembly memory.
+ * @throws LockstepError when the system does not let the process have the address space
+ */
+export function allocateMemory(descriptor: ConstructorParameters<typeof WebAssembly.Memory>[0]): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory(descriptor);
+  } catch (thrown) {
+    const advice =
+      'V8 sets aside some 10 GB of addresses, not of memory, for each: raise the limit of addresses ("ulimit -v unlimited"), or use fewer workers';
+    throw new LockstepError("failed", `no addresses left for a WebAssembly memory (${messageOf(thrown)}): ${advice}`, {
+      cause: thrown,
+    });
+  }
 }

@@ -10,9 +10,9 @@ import {
 import { STATISTIC_COUNT } from "../shared/model/lenet5.ts";
 import { PartialSums } from "../shared/reduction/partial-sums.ts";
 import type { TreeNode } from "../shared/reduction/tree.ts";
+import { poolFor } from "../shared/transport/payload-pool.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import { type Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
-import { payloadPool } from "../shared/vector/vector-pool.ts";
 
 /** Partial sums in the form in which they are sent. */
 export interface SummedSlice {
@@ -30,12 +30,10 @@ export class ShardSums {
   constructor(payloads: PayloadMemory = FRESH_MEMORY) {
     this.#payloads = payloads;
     const memory = payloads.vectors ?? new VectorMemory();
-    const sumsOf = (slice: SliceName): PartialSums => {
-      const { contributionLength } = SLICES[slice];
-      const pool = payloads.vectors === undefined ? undefined : payloadPool(payloads, memory, contributionLength);
-      return new PartialSums(memory, contributionLength, pool);
+    this.#sums = {
+      dense: new PartialSums(memory, poolFor(payloads, memory, SLICES.dense.contributionLength)),
+      conv: new PartialSums(memory, poolFor(payloads, memory, SLICES.conv.contributionLength)),
     };
-    this.#sums = { dense: sumsOf("dense"), conv: sumsOf("conv") };
   }
 
   reset(shardCount: number): void {

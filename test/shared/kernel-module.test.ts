@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { LockstepError } from "../../src/shared/errors.ts";
+import { sharedMemory, VectorMemory } from "../../src/shared/vector/vector-memory.ts";
 import { WASM_PAGE_BYTES, instantiateKernels, loadKernels } from "../../src/shared/kernel-module.ts";
 
 test("a module is instantiated over a memory of its own", () => {
@@ -13,4 +14,18 @@ test("a module is instantiated over a memory of its own", () => {
 test("a module that was never built is refused with what to do", () => {
   expect(() => loadKernels("absent")).toThrow(LockstepError);
   expect(() => loadKernels("absent")).toThrow(/absent\.wasm .*: run "npm run build"/);
+});
+
+test("a system without addresses for a memory is told of in one sentence", () => {
+  vi.stubGlobal("WebAssembly", {
+    ...{ Module: WebAssembly.Module, Instance: WebAssembly.Instance },
+    Memory: class {
+      constructor() {
+        throw new RangeError("could not allocate memory");
+      }
+    },
+  });
+  onTestFinished(() => void vi.unstubAllGlobals());
+  expect(() => sharedMemory()).toThrow(LockstepError);
+  expect(() => new VectorMemory()).toThrow(/^no addresses left .*could not allocate memory.*ulimit -v unlimited/);
 });

@@ -8,6 +8,8 @@ import {
 } from "../../src/shared/model/contribution.ts";
 import { PARAMETER_COUNT, STATISTIC_COUNT } from "../../src/shared/model/lenet5.ts";
 import type { ShardGradient } from "../../src/worker/engines/engine.ts";
+import { SharedPool } from "../../src/shared/transport/shared-pool.ts";
+import { sharedMemory } from "../../src/shared/vector/vector-memory.ts";
 import { ShardSums } from "../../src/worker/shard-sums.ts";
 import { expectSameBits, randomVector } from "../support/floats.ts";
 
@@ -89,4 +91,28 @@ test("a shard that is added twice throws", () => {
   sums.reset(4);
   sums.addConv(2, gradientOf(2));
   expect(() => sums.addConv(2, gradientOf(2))).toThrow("added twice");
+});
+
+test("in the memory of threads the sums are sent as they are, and not used again before their reader has done", () => {
+  const memory = sharedMemory();
+  const [worker, coordinator] = [new SharedPool(memory), new SharedPool(memory)];
+  const [here, elsewhere] = [new ShardSums(worker), new ShardSums()];
+  const addTo = (sums: ShardSums, seed: number): void => {
+    sums.reset(3);
+    for (const shard of [0, 1, 2]) {
+      sums.addDense(shard, gradientOf(seed + shard), 10, 30);
+      sums.addConv(shard, gradientOf(seed + shard));
+    }
+  };
+  addTo(here, 0);
+  addTo(elsewhere, 0);
+  const expected = elsewhere.take("dense").sums;
+  const { sums } = here.take("dense");
+  for (const sum of sums) coordinator.retain(sum);
+  for (const sum of sums) worker.release(sum);
+  const places = sums.map(({ byteOffset }) => byteOffset);
+  addTo(here, 50);
+  expect(here.take("dense").sums.map(({ byteOffset }) => byteOffset)).not.toEqual(places);
+  for (const [i, sum] of sums.entries()) expectSameBits(sum, expected[i]!, `sum ${i}`);
+  for (const sum of sums) coordinator.release(sum);
 });

@@ -5,6 +5,7 @@ import { initialState } from "../../shared/model/initialise.ts";
 import { PARAMETER_COUNT } from "../../shared/model/lenet5.ts";
 import { PartialSums } from "../../shared/reduction/partial-sums.ts";
 import { type Vector, VectorMemory } from "../../shared/vector/vector-memory.ts";
+import { privatePool } from "../../shared/vector/vector-pool.ts";
 import { amountOf, type Bench, roundsOf } from "../bench.ts";
 import { type Labels, measurementsOf, type SuiteReport } from "../report.ts";
 import { type Candidate, takeTurns } from "../rounds.ts";
@@ -34,7 +35,8 @@ export async function reduceSuite(bench: Bench): Promise<SuiteReport> {
 
 /** Adds so many whole contributions along the tree. */
 function treeOf(count: number): () => void {
-  const sums = new PartialSums(new VectorMemory(), CONTRIBUTION_COUNT);
+  const memory = new VectorMemory();
+  const sums = new PartialSums(memory, privatePool(memory, CONTRIBUTION_COUNT));
   return () => {
     sums.reset(count);
     for (let index = 0; index < count; index++) sums.add({ level: 0, index }, sums.borrow());

@@ -1,6 +1,6 @@
 import { invariant } from "../errors.ts";
 import type { Vector, VectorMemory } from "../vector/vector-memory.ts";
-import { privatePool, type VectorPool } from "../vector/vector-pool.ts";
+import type { VectorPool } from "../vector/vector-pool.ts";
 import { canonical, firstShard, nodeKey, parent, rootLevel, sibling, type TreeNode } from "./tree.ts";
 
 interface PartialSum {
@@ -19,11 +19,8 @@ export class PartialSums {
   #shardCount = 1;
   #isFinite = true;
 
-  /**
-   * @param length float32 values in a contribution's slice
-   * @param pool of vectors of this length in this memory
-   */
-  constructor(memory: VectorMemory, length: number, pool = privatePool(memory, length)) {
+  /** @param pool of vectors in this memory, as long as a contribution's slice */
+  constructor(memory: VectorMemory, pool: VectorPool) {
     this.#memory = memory;
     this.#pool = pool;
   }

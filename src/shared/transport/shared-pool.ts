@@ -10,7 +10,7 @@ const HEADER_BYTES = HEADER_FLOATS * 4;
  *
  * Whoever allocated a vector holds it until its first `release`. Others that need it are counted in front of it: every
  * message under way with it, and all that have retained it. A thread that dies loses the vectors that it allocated and
- * those of the messages that it has not read: some hundred kilobytes, which are not used again in this run.
+ * those of the messages that it has not read: about a megabyte, which is not used again in this run.
  */
 export class SharedPool implements PayloadMemory {
   readonly vectors: VectorMemory;

@@ -1,4 +1,4 @@
-import { instantiateOver, type Kernels, WASM_PAGE_BYTES } from "../kernel-module.ts";
+import { allocateMemory, instantiateOver, type Kernels, WASM_PAGE_BYTES } from "../kernel-module.ts";
 import { MOST_SHARED_PAGES, SHARED_VECTOR_KERNELS, VECTOR_KERNELS } from "./kernels.ts";
 
 interface VectorExports {
@@ -71,7 +71,7 @@ const LINE_BYTES = 64;
 
 /** A memory in which several threads can each have a `VectorMemory`, over the same vectors. */
 export function sharedMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 1, maximum: MOST_SHARED_PAGES, shared: true });
+  return allocateMemory({ initial: 1, maximum: MOST_SHARED_PAGES, shared: true });
 }
 
 /** Float32 vectors in one WebAssembly memory, with SIMD arithmetic on them. Vectors are never freed: pool them. */
@@ -79,7 +79,7 @@ export class VectorMemory {
   readonly #kernels: Kernels<VectorExports>;
 
   /** @param memory its own unless told; a shared one is that of `sharedMemory` */
-  constructor(memory = new WebAssembly.Memory({ initial: 1 })) {
+  constructor(memory = allocateMemory({ initial: 1 })) {
     const { name } = memory.buffer instanceof SharedArrayBuffer ? SHARED_VECTOR_KERNELS : VECTOR_KERNELS;
     this.#kernels = instantiateOver<VectorExports>(name, memory);
   }

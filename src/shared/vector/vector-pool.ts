@@ -1,4 +1,3 @@
-import type { PayloadMemory } from "../transport/transport.ts";
 import type { Vector, VectorMemory } from "./vector-memory.ts";
 
 /** Vectors of one length, used again and again. */
@@ -14,16 +13,5 @@ export function privatePool(memory: VectorMemory, length: number): VectorPool {
   return {
     borrow: () => spare.pop() ?? memory.allocate(length),
     giveBack: (vector) => void spare.push(vector),
-  };
-}
-
-/**
- * Vectors that can be sent as they are, or came as messages: giving one back releases it.
- * @param vectors where the payloads lie
- */
-export function payloadPool(payloads: PayloadMemory, vectors: VectorMemory, length: number): VectorPool {
-  return {
-    borrow: () => vectors.at(payloads.allocate(length).byteOffset, length),
-    giveBack: ({ values }) => payloads.release(values),
   };
 }

@@ -3,13 +3,14 @@ import { describe, expect, test } from "vitest";
 import { PartialSums } from "../../../src/shared/reduction/partial-sums.ts";
 import { endShard, firstShard, isNode, type TreeNode } from "../../../src/shared/reduction/tree.ts";
 import { VectorMemory } from "../../../src/shared/vector/vector-memory.ts";
+import { privatePool } from "../../../src/shared/vector/vector-pool.ts";
 import { expectSameBits, roughFloat } from "../../support/floats.ts";
 
 const LENGTH = 5;
 
 const memory = new VectorMemory();
-const coordinator = new PartialSums(memory, LENGTH);
-const worker = new PartialSums(memory, LENGTH);
+const coordinator = new PartialSums(memory, privatePool(memory, LENGTH));
+const worker = new PartialSums(memory, privatePool(memory, LENGTH));
 
 function addTo(sums: PartialSums, node: TreeNode, values: Float32Array): void {
   const vector = sums.borrow();
@@ -179,7 +180,7 @@ describe("what must not happen", () => {
 });
 
 test("vectors are used again: what was discarded, added to another, or left from the last step", () => {
-  const sums = new PartialSums(memory, LENGTH);
+  const sums = new PartialSums(memory, privatePool(memory, LENGTH));
   const seen = new Set<unknown>();
   for (let step = 0; step < 10; step++) {
     sums.reset(8);
