@@ -2,7 +2,7 @@ import type { TrainingConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { BatchPlan, epochOrder } from "../shared/data/sampler.ts";
 import { modelDigest } from "../shared/model/digest.ts";
-import type { Plan } from "./machine/types.ts";
+import { FROM_SCRATCH, type Plan, type Start } from "./machine/types.ts";
 
 /** Test images in one unit of evaluation. */
 const EVALUATION_CHUNK = 250;
@@ -67,7 +67,7 @@ export class RunPlan {
   }
 
   /** What the machine needs to know of it. */
-  forMachine(config: TrainingConfig, dataset: DatasetSummary): Plan {
+  forMachine(config: TrainingConfig, dataset: DatasetSummary, start: Start = FROM_SCRATCH): Plan {
     return {
       terms: { dataDigest: dataset.digest, modelDigest: modelDigest(), dataName: dataset.name },
       epochs: this.epochs,
@@ -78,6 +78,7 @@ export class RunPlan {
       minWorkers: config.minWorkers,
       joinTimeoutMs: config.joinTimeoutS === 0 ? Infinity : config.joinTimeoutS * 1000,
       stallTimeoutMs: STALL_TIMEOUT_MS,
+      start,
     };
   }
 

@@ -1,6 +1,6 @@
 import { initialState, transition } from "../../src/coordinator/machine/machine.ts";
 import type { Signal } from "../../src/shared/errors.ts";
-import type { Effect, Event, Plan, State } from "../../src/coordinator/machine/types.ts";
+import { type Effect, type Event, FROM_SCRATCH, type Plan, type State } from "../../src/coordinator/machine/types.ts";
 import type { SliceName } from "../../src/shared/model/contribution.ts";
 import { type Hello, PROTOCOL_VERSION, type WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { coveringNodes } from "./covering-nodes.ts";
@@ -23,6 +23,7 @@ export const PLAN: Plan = {
   minWorkers: 1,
   joinTimeoutMs: Infinity,
   stallTimeoutMs: 30_000,
+  start: FROM_SCRATCH,
 };
 
 export function helloOf(incarnation: string): Hello {

@@ -5,19 +5,22 @@ import { endShard, firstShard } from "../../src/shared/reduction/tree.ts";
 /** What must hold for everything that the coordinator's machine asks for, whatever happens around it. */
 export class RunInvariants {
   outcome: Outcome | undefined;
-  committed = 0;
+  /** Steps, those before the start included. */
+  committed: number;
   readonly evaluated: number[] = [];
   readonly #plan: Plan;
   /** The versions that a member was sent and still keeps, by session and place. */
   readonly #held = new Map<string, Map<string, number>>();
   readonly #sessions = new Map<string, string>();
   #shardCount = 0;
-  #begun = -1;
+  #begun: number;
   #accepted: Record<SliceName, Set<number>> = { dense: new Set(), conv: new Set() };
   #applied = new Set<SliceName>();
 
   constructor(plan: Plan) {
     this.#plan = plan;
+    this.committed = plan.start.step;
+    this.#begun = plan.start.step - 1;
   }
 
   /** Looks at one transition. @throws Error that names what is wrong */
@@ -95,7 +98,10 @@ export class RunInvariants {
         break;
       case "epoch-evaluated":
         ensure(this.committed === (effect.epoch + 1) * this.#plan.stepsPerEpoch, "an epoch is evaluated out of turn");
-        ensure(effect.epoch === this.evaluated.length, "epochs are evaluated out of order");
+        ensure(
+          effect.epoch === this.#plan.start.evaluatedEpochs + this.evaluated.length,
+          "epochs are evaluated out of order",
+        );
         this.evaluated.push(effect.correct);
         break;
       case "finish":

@@ -1,7 +1,7 @@
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
 import type { WorkerMessage } from "../../shared/protocol/messages.ts";
 import { endShard, firstShard, isNode, type TreeNode } from "../../shared/reduction/tree.ts";
-import { beginStep, commitStep, finish } from "./course.ts";
+import { afterEvaluation, commitStep, finish } from "./course.ts";
 import type { Draft } from "./draft.ts";
 import type { Training } from "./types.ts";
 import type { Member } from "./membership.ts";
@@ -97,8 +97,7 @@ export function takeEvaluated(
   draft.touch(member.peer);
   if (!isDelivered(board, "count")) return;
   draft.effects.push({ type: "epoch-evaluated", epoch: phase.epoch, correct });
-  if (phase.epoch + 1 === draft.state.plan.epochs) finish(draft, { type: "done" });
-  else beginStep(draft, phase.version);
+  afterEvaluation(draft, phase.version, phase.epoch + 1);
 }
 
 /** The shards under these nodes, or undefined when one of them is not a node of the step's tree. */

@@ -6,6 +6,27 @@ import { type Board, newBoard, owedBy, owners } from "./work-board.ts";
 
 /** The course of a run: steps, evaluations, the end. Part of the coordinator's machine. */
 
+/** Takes up the run where it was left. */
+export function begin(draft: Draft): void {
+  const { stepsPerEpoch, start } = draft.state.plan;
+  if (start.step === start.evaluatedEpochs * stepsPerEpoch) afterEvaluation(draft, start.step, start.evaluatedEpochs);
+  else if (start.step % stepsPerEpoch === 0) beginEvaluation(draft, start.step);
+  else beginStep(draft, start.step);
+}
+
+/** @param epochs evaluated so far */
+export function afterEvaluation(draft: Draft, step: number, epochs: number): void {
+  if (epochs >= draft.state.plan.epochs) finish(draft, { type: "done" });
+  else beginStep(draft, step);
+}
+
+function beginEvaluation(draft: Draft, version: number): void {
+  const { plan } = draft.state;
+  const board = newBoard(plan.evaluationChunks, ["count"] as const);
+  const epoch = version / plan.stepsPerEpoch - 1;
+  draft.set({ phase: { type: "evaluating", epoch, version, board, correct: 0 } });
+}
+
 /** @param board the step's shards, where they were given out ahead */
 export function beginStep(draft: Draft, step: number, board = boardOf(draft.state.plan, step)): void {
   draft.set({ phase: { type: "training", step, board, ahead: undefined, nonFinite: [] } });
@@ -26,9 +47,7 @@ export function commitStep(draft: Draft, { step, ahead }: Training): void {
   if (interruptedBy !== undefined) {
     finish(draft, { type: "interrupted", signal: interruptedBy });
   } else if (done % plan.stepsPerEpoch === 0) {
-    const board = newBoard(plan.evaluationChunks, ["count"] as const);
-    const epoch = done / plan.stepsPerEpoch - 1;
-    draft.set({ phase: { type: "evaluating", epoch, version: done, board, correct: 0 } });
+    beginEvaluation(draft, done);
   } else {
     beginStep(draft, done, ahead);
   }

@@ -2,7 +2,7 @@ import type { WorkerMessage } from "../../shared/protocol/messages.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import { takeEvaluated, takeResult } from "./answers.ts";
 import { tick } from "./clock-watch.ts";
-import { beginStep, interrupt, watchInterrupt } from "./course.ts";
+import { begin, interrupt, watchInterrupt } from "./course.ts";
 import { Draft } from "./draft.ts";
 import type { Effect, Event, Plan, State } from "./types.ts";
 import { greet, remove, takeMalformed, welcomeReady } from "./joining.ts";
@@ -43,7 +43,7 @@ export function transition(state: State, event: Event): [State, Effect[]] {
 function take(draft: Draft, event: Event): void {
   switch (event.type) {
     case "start":
-      beginStep(draft, 0);
+      begin(draft);
       break;
     case "message":
       takeMessage(draft, event.peer, event.message, event.finite);

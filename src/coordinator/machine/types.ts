@@ -28,7 +28,18 @@ export interface Plan {
    * compiling its kernels, is over before it says that it is ready.
    */
   readonly stallTimeoutMs: number;
+  /** Where the run begins: not at 0 where it goes on from a checkpoint. */
+  readonly start: Start;
 }
+
+export interface Start {
+  /** Steps that are done. */
+  readonly step: number;
+  /** Epochs whose evaluation is done as well: a run may have ended between an epoch's last step and that. */
+  readonly evaluatedEpochs: number;
+}
+
+export const FROM_SCRATCH: Start = { step: 0, evaluatedEpochs: 0 };
 
 export interface Training {
   readonly type: "training";
