@@ -78,6 +78,7 @@ export class RunPlan {
       minWorkers: config.minWorkers,
       joinTimeoutMs: config.joinTimeoutS === 0 ? Infinity : config.joinTimeoutS * 1000,
       stallTimeoutMs: STALL_TIMEOUT_MS,
+      clipsGradient: false,
       start,
     };
   }

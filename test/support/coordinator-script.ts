@@ -23,6 +23,7 @@ export const PLAN: Plan = {
   minWorkers: 1,
   joinTimeoutMs: Infinity,
   stallTimeoutMs: 30_000,
+  clipsGradient: false,
   start: FROM_SCRATCH,
 };
 

@@ -28,6 +28,8 @@ export interface Plan {
    * compiling its kernels, is over before it says that it is ready.
    */
   readonly stallTimeoutMs: number;
+  /** The gradient is clipped by its global norm: no slice is applied before all are complete. */
+  readonly clipsGradient: boolean;
   /** Where the run begins: not at 0 where it goes on from a checkpoint. */
   readonly start: Start;
 }
