@@ -7,7 +7,7 @@
  */
 
 export { decodeCheckpoint, encodeCheckpoint, stateSha256 } from "./shared/checkpoint.ts";
-export type { Checkpoint } from "./shared/checkpoint.ts";
+export type { Checkpoint, CheckpointProgress } from "./shared/checkpoint.ts";
 export { readCheckpoint, writeCheckpoint } from "./shared/checkpoint-file.ts";
 export { PARAMETERS, PARAMETER_COUNT, STATE_COUNT, STATISTICS, tensor } from "./shared/model/lenet5.ts";
 export type { TensorSpec } from "./shared/model/lenet5.ts";

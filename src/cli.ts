@@ -63,6 +63,15 @@ addCommand(
   [["lockstep eval --checkpoint runs/mine/checkpoints/step-009380.safetensors", "the file that training printed"]],
 );
 addCommand(
+  "verify-resume",
+  "Train twice, once with interruptions, and compare the weights bit for bit.",
+  async () => (await import("./commands/verify-resume.ts")).verifyResumeCommand,
+  [
+    ["lockstep verify-resume --epochs 1", "interrupts one epoch four times"],
+    ["lockstep verify-resume --recipe best --interruptions 10", "with your own settings, before a long run"],
+  ],
+);
+addCommand(
   "doctor",
   "Check that this machine can train, and say what to do where it cannot.",
   async () => (await import("./commands/doctor.ts")).doctorCommand,
@@ -77,6 +86,16 @@ addCommand(
     ["lockstep bench --only engine,step --rounds 9", "one core's speed, with more rounds"],
     ["lockstep bench --only memory --soak-steps 100000", "whether memory stays flat in a long run"],
     ["lockstep bench --json | tail -n 1 | jq .suites", "for scripts"],
+  ],
+);
+addCommand(
+  "replay",
+  "Replay the recorded events of a run, and check that the coordinator decides the same again.",
+  async () => (await import("./commands/replay.ts")).replayCommand,
+  [
+    ["lockstep train --record-events events.ndjson", "records a run"],
+    ["lockstep replay --events events.ndjson | less", "everything that happened, and what was decided"],
+    ["lockstep replay --events events.ndjson --quiet", "only whether all is decided as it was then"],
   ],
 );
 

@@ -9,7 +9,8 @@
  */
 import { EventStream } from "./event-stream.ts";
 import type { Signal } from "./shared/errors.ts";
-import { configFrom } from "./shared/config-resolve.ts";
+import { resolveConfig } from "./shared/config-resolve.ts";
+import { withResumedRun } from "./shared/config-resumed.ts";
 import type { TrainConfig } from "./shared/config.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
 import { startSingleNode } from "./single-node.ts";
@@ -40,7 +41,8 @@ export interface TrainingHandle extends AsyncIterable<TrainingEvent> {
  */
 export async function train(options: TrainOptions = {}): Promise<TrainingHandle> {
   const events = new EventStream();
-  const run = await startSingleNode(configFrom("train", options), (event) => events.push(event));
+  const layers = withResumedRun("train", [{ values: options, nameOf: (key) => key }]);
+  const run = await startSingleNode(resolveConfig("train", layers), (event) => events.push(event));
   run.result.then(
     () => events.end(),
     (error: unknown) => events.end({ error }),

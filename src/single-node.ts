@@ -8,6 +8,7 @@ import type { Launch } from "./local-workers/local-worker.ts";
 import { launchProcess } from "./local-workers/process.ts";
 import { launchThread } from "./local-workers/thread.ts";
 import { privateEndpoint } from "./private-endpoint.ts";
+import { systemClock } from "./shared/clock.ts";
 import type { TrainConfig } from "./shared/config.ts";
 import { type Dataset, loadDataset, summarise } from "./shared/data/dataset.ts";
 import { inSharedMemory } from "./shared/data/shared-dataset.ts";
@@ -52,11 +53,16 @@ export async function startSingleNode(
       onEvent: (event) => {
         onEvent(event);
         tune(event);
+        if (event.type === "step" || event.type === "epoch") workers?.progressed();
       },
     });
+    const { coordinator, runDir, metricsUrl } = run;
+    const interrupt = (signal: Signal): void => coordinator.interrupt(signal);
+    if (run.isComplete) return { runDir, metricsUrl, result: run.run().finally(() => link.remove()), interrupt };
     workers = new LocalWorkers({
       count,
       needed: Math.max(1, config.minWorkers),
+      clock: systemClock,
       launch: link.launcher(run.coordinator),
       onTooFew: (message) => run.coordinator.giveUp(message),
       onWarning: (message) => onEvent({ type: "warning", message }),
@@ -70,8 +76,7 @@ export async function startSingleNode(
         link.remove();
       }
     };
-    const { coordinator, runDir, metricsUrl } = run;
-    return { runDir, metricsUrl, result: finish(), interrupt: (signal) => coordinator.interrupt(signal) };
+    return { runDir, metricsUrl, result: finish(), interrupt };
   } catch (thrown) {
     await workers?.close();
     link.remove();

@@ -1,5 +1,5 @@
 import type { Dataset } from "../shared/data/dataset.ts";
-import type { ChildProcesses } from "./child-processes.ts";
+import type { ChildProcesses } from "../workshop/child-processes.ts";
 import type { Candidate, Rounds } from "./rounds.ts";
 
 /** What every suite is given. */

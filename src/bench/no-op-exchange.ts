@@ -12,7 +12,7 @@ import type { CoordinatorTransport } from "../shared/transport/transport.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
 import { exchangeBytes } from "./bare-sockets.ts";
 import { blankDataset } from "./blank-dataset.ts";
-import type { ChildProcesses } from "./child-processes.ts";
+import type { ChildProcesses } from "../workshop/child-processes.ts";
 import type { ExchangeWorkerData } from "./exchange-worker.ts";
 
 /** Steps in which nothing is computed: each worker has one image a step, and its gradient is there at once. */

@@ -9,7 +9,7 @@ import { describeMachine, machineSentence } from "./machine.ts";
 import { reportJson, type SuiteReport } from "./report.ts";
 import { SUITES } from "./suites.ts";
 import { reportMarkdown } from "./table.ts";
-import { inWorkshop, type Workshop } from "./workshop.ts";
+import { inWorkshop, type Workshop } from "../workshop/workshop.ts";
 
 /** What a program that builds on the bench adds to it. */
 export interface BenchAdditions {
@@ -32,7 +32,7 @@ const ROUNDS = 5;
  * @returns the exit code
  */
 export function runBench(config: BenchConfig, additions: BenchAdditions = {}): Promise<number> {
-  return inWorkshop((workshop) => measure(config, additions, workshop));
+  return inWorkshop((workshop) => measure(config, additions, workshop).then(() => 0));
 }
 
 async function measure(

@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { LockstepError } from "../shared/errors.ts";
 import type { TrainingResult } from "../shared/events.ts";
-import { type ChildProcesses, plainEnvironment } from "./child-processes.ts";
+import { type ChildProcesses, plainEnvironment } from "../workshop/child-processes.ts";
 import { parseRunLog, type RunLog } from "./run-log.ts";
 
 export interface TrainingProcess {

@@ -1,5 +1,6 @@
 /** What `lockstep doctor` looks at. Every check leaves the machine as it was. */
 
+import type { CoordinatorHandlers } from "../shared/transport/transport.ts";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -111,8 +112,10 @@ async function checkZeroMq(): Promise<Finding> {
     try {
       const startedAt = performance.now();
       await new Promise<void>((done, fail) => {
-        server.start({ onMessage: (peer, frames) => server.send(peer, frames), onUnreachable: () => {} });
-        client.start(() => done());
+        const onDamaged = (): void => fail(new Error(`a message was damaged on its way over ${address}`));
+        const onMessage: CoordinatorHandlers["onMessage"] = (peer, frames) => server.send(peer, frames);
+        server.start({ onMessage, onDamaged, onUnreachable: () => {} });
+        client.start({ onMessage: () => done(), onDamaged });
         client.send([Buffer.from("there and back")]);
         giveUp = setTimeout(() => fail(new Error(`no round trip over ${address} within 2 s`)), 2_000);
       });

@@ -1,22 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { type Checkpoint, stateSha256 } from "../shared/checkpoint.ts";
-import type { Clock } from "../shared/clock.ts";
+import { stateSha256 } from "../shared/checkpoint.ts";
+import { type Clock, tickEvery } from "../shared/clock.ts";
 import type { TrainingConfig } from "../shared/config.ts";
-import { publicConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { LockstepError, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
+import type { SliceName } from "../shared/model/contribution.ts";
 import { initialState as initialModelState } from "../shared/model/initialise.ts";
 import { decodeFromWorker, type Frames } from "../shared/protocol/codec.ts";
 import type { CoordinatorTransport, PeerId } from "../shared/transport/transport.ts";
 import { VectorMemory } from "../shared/vector/vector-memory.ts";
 import { settingOf } from "./advice.ts";
+import { conclude } from "./conclusion.ts";
+import { Coverage } from "./coverage.ts";
+import type { EventLog } from "./event-recording.ts";
 import { initialState, transition } from "./machine/machine.ts";
 import type { Effect, Event, Outcome, State } from "./machine/types.ts";
 import { ModelState } from "./model-state.ts";
 import { Outbox } from "./outbox.ts";
 import { RunPlan } from "./plan.ts";
+import { type Resumption, startOf } from "./resumption.ts";
+import { type CheckpointSink, RunCheckpoints } from "./run-checkpoints.ts";
+import { RunEvents } from "./run-events.ts";
 import { StepClock, type StepTrace } from "./step-clock.ts";
 import { StepReduction } from "./step-reduction.ts";
 import { RunStatistics } from "./run-statistics.ts";
@@ -30,16 +36,20 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   /** For the result and for people. */
   readonly runDir: string;
-  /** Writes a checkpoint and says where it is. */
-  readonly saveCheckpoint: (checkpoint: Checkpoint) => Promise<string>;
+  /** Where checkpoints go; without it the run leaves none. */
+  readonly checkpoints?: CheckpointSink | undefined;
+  /** Where to go on from, if not from the beginning; it fits the options and the data. */
+  readonly resumption?: Resumption | undefined;
   readonly onEvent: (event: TrainingEvent) => void;
   /** Is told what was when, in the clock's time. */
   readonly trace?: StepTrace | undefined;
+  /** Is told all that the machine is told, and what it asks for. */
+  readonly recording?: EventLog | undefined;
 }
 
 type TimedEvent = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
-const TICK_MS = 250;
+const TICK_MS = 100;
 
 /**
  * The shell around the coordinator's machine: it owns the weights, the optimizer and the sampler, and does what the
@@ -53,28 +63,38 @@ export class Coordinator {
   readonly #reduction: StepReduction;
   readonly #stepClock: StepClock;
   readonly #statistics: RunStatistics;
+  readonly #events: RunEvents;
+  readonly #coverage: Coverage;
+  readonly #checkpoints: RunCheckpoints;
   readonly #outcome: Promise<Outcome>;
   #settle!: { resolve: (outcome: Outcome) => void; reject: (error: unknown) => void };
   #state: State;
   readonly #untold: TrainingEvent[] = [];
   #isHandling = false;
-  #hasStarted = false;
+  #isRunning = false;
   #stepBeganAt = 0;
   #assignedStep = -1;
-  #epochMs = 0;
 
   constructor(options: CoordinatorOptions) {
-    const { config, dataset, clock, transport } = options;
+    const { config, dataset, clock, transport, resumption } = options;
+    const start = startOf(resumption);
     this.#options = options;
     this.#plan = new RunPlan(config, dataset);
     const memory = transport.memory.vectors ?? new VectorMemory();
     this.#reduction = new StepReduction(memory, transport.memory);
     this.#model = new ModelState(memory, initialModelState(config.seed), config.ema, transport.memory);
+    if (resumption !== undefined) this.#model.restore(resumption.checkpoint);
     this.#outbox = new Outbox(options, this.#plan, this.#model);
     this.#stepClock = new StepClock(options.trace);
     const setting = settingOf(config, this.#plan.trainSamples, availableParallelism());
-    this.#statistics = new RunStatistics(clock.now(), setting);
-    this.#state = initialState(this.#plan.forMachine(config, dataset), randomUUID());
+    const before = resumption && { ...resumption, samples: this.#plan.samplesBefore(start.step) };
+    this.#statistics = new RunStatistics(clock.now(), setting, before);
+    this.#events = new RunEvents(config, this.#plan, this.#statistics);
+    this.#coverage = new Coverage(this.#plan, start.step);
+    const saved = { plan: this.#plan, model: this.#model, statistics: this.#statistics };
+    this.#checkpoints = new RunCheckpoints({ ...saved, config, dataset, resumption, sink: options.checkpoints });
+    this.#state = initialState(this.#plan.forMachine(config, dataset, start), randomUUID());
+    options.recording?.begin(this.#state);
     this.#outcome = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -89,10 +109,12 @@ export class Coordinator {
     transport.start({
       onMessage: (peer, frames) => this.#receive(peer, frames),
       onUnreachable: (peer) => this.#handle({ type: "peer-lost", peer, reason: "its connection was lost" }),
+      onDamaged: (peer, problem) => this.#handle({ type: "malformed", peer, problem }),
     });
     this.#emit({ type: "listening", address: transport.address });
-    const stopTicking = clock.every(TICK_MS, () => this.#handle({ type: "tick" }));
+    const stopTicking = tickEvery(clock, TICK_MS, (stoppedMs) => this.#handle({ type: "tick", stoppedMs }));
     try {
+      this.#isRunning = true;
       this.#handle({ type: "start" });
       return await this.#conclude(await this.#outcome);
     } catch (thrown) {
@@ -102,6 +124,7 @@ export class Coordinator {
       throw thrown;
     } finally {
       stopTicking();
+      await this.#checkpoints.settled();
       await transport.close();
     }
   }
@@ -132,7 +155,9 @@ export class Coordinator {
 
   /** Ends the run with an error, after a checkpoint if any step was done. */
   giveUp(message: string): void {
-    this.#settle.resolve({ type: "not-enough-workers", message });
+    // Before the start the machine has nothing to end.
+    if (this.#isRunning) this.#handle({ type: "give-up", message });
+    else this.#settle.resolve({ type: "not-enough-workers", message });
   }
 
   /** What the run is doing now, for /status. */
@@ -183,18 +208,28 @@ export class Coordinator {
     try {
       const at = clock.now();
       this.#stepClock.begin(at);
-      const [state, effects] = transition(this.#state, { ...event, at } as Event);
+      const [state, effects] = this.#decide({ ...event, at } as Event);
       this.#state = state;
       this.#stepClock.did("decide", clock.now());
       for (const effect of effects) {
         this.#carryOut(effect);
         this.#stepClock.carriedOut(effect, state.members, clock.now());
       }
+      this.#checkpoints.saveIfDue();
     } catch (thrown) {
       this.#settle.reject(thrown);
     }
     this.#isHandling = false;
     this.#tell();
+  }
+
+  #decide(event: Event): ReturnType<typeof transition> {
+    let decided: ReturnType<typeof transition> | undefined;
+    try {
+      return (decided = transition(this.#state, event));
+    } finally {
+      this.#options.recording?.record(event, decided?.[1]);
+    }
   }
 
   #carryOut(effect: Effect): void {
@@ -206,7 +241,7 @@ export class Coordinator {
         this.#outbox.send(effect.peer, { type: "rejected", code: effect.code, message: effect.message });
         break;
       case "ping":
-        this.#outbox.send(effect.peer, { type: "ping", session: effect.session, step: effect.step });
+        this.#outbox.send(effect.peer, { type: "ping", session: effect.session, step: effect.step, id: effect.id });
         break;
       case "stop":
         this.#outbox.send(effect.peer, { type: "stop", session: effect.session, reason: effect.reason });
@@ -224,27 +259,31 @@ export class Coordinator {
         this.#outbox.assign(effect);
         break;
       case "evaluate":
+        this.#noteStart();
         this.#outbox.evaluate(effect);
         break;
       case "accept":
+        this.#coverage.accept(this.#model.step, effect.slice, effect.nodes);
         this.#reduction.accept(effect.nodes);
         break;
       case "reject":
         this.#emit({ type: "rejected", reason: effect.reason });
         break;
       case "apply-slice":
-        this.#model.applySlice(effect.slice, this.#reduction.total(effect.slice), this.#learningRate(effect.step));
+        this.#applySlice(effect.step, effect.slice);
         break;
       case "commit-step":
         this.#commitStep(effect.step);
         break;
       case "epoch-evaluated":
-        this.#epochEvaluated(effect.epoch, effect.correct);
+        this.#emit(this.#events.epoch(effect.epoch, effect.correct));
+        this.#checkpoints.epochEvaluated();
         break;
       case "report":
         this.#emit(effect.event);
         break;
       case "finish":
+        this.#checkpoints.ending();
         this.#settle.resolve(effect.outcome);
         break;
       default:
@@ -252,99 +291,48 @@ export class Coordinator {
     }
   }
 
-  #commitStep(step: number): void {
-    const { lossSum, correct } = this.#model.commit();
-    const samples = this.#plan.batchSizeOf(step);
-    const at = this.#options.clock.now();
-    const stepMs = at - this.#stepBeganAt;
-    this.#epochMs += stepMs;
-    this.#emit({
-      type: "step",
-      epoch: this.#plan.epochOf(step) + 1,
-      stepInEpoch: (step % this.#plan.stepsPerEpoch) + 1,
-      step: step + 1,
-      loss: lossSum / samples,
-      learningRate: this.#learningRate(step),
-      samples,
-      correct,
-      stepMs,
-      workers: this.#readyWorkers(),
-      phases: this.#stepClock.commit(at),
-    });
+  #applySlice(step: number, slice: SliceName): void {
+    const { config } = this.#options;
+    this.#reduction.clip(config.clipNorm);
+    const rate = learningRate(config, step, this.#plan.totalSteps);
+    this.#model.applySlice(slice, this.#reduction.total(slice), rate);
   }
 
-  #epochEvaluated(epoch: number, correct: number): void {
-    const { testSamples } = this.#plan;
-    const samplesPerSecond = this.#statistics.epochSamples / (this.#epochMs / 1000);
-    this.#epochMs = 0;
-    this.#emit({
-      type: "epoch",
-      epoch: epoch + 1,
-      trainLoss: this.#statistics.trainLoss ?? 0,
-      trainAccuracy: this.#statistics.trainAccuracy ?? 0,
-      testAccuracy: correct / testSamples,
-      testErrors: testSamples - correct,
-      testSamples,
-      samplesPerSecond,
-    });
+  #commitStep(step: number): void {
+    this.#coverage.stepDone(step);
+    const sums = this.#model.commit();
+    const at = this.#options.clock.now();
+    const { counted: samplesCounted } = this.#coverage;
+    const { gradientNorm } = this.#reduction;
+    const [stepMs, workers, phases] = [at - this.#stepBeganAt, this.#readyWorkers(), this.#stepClock.commit(at)];
+    this.#emit(this.#events.step(step, sums, { samplesCounted, gradientNorm, stepMs, workers, phases }));
+    this.#checkpoints.stepDone(step + 1);
   }
 
   /** Called before each assignment of a step. */
   #beginWork(step: number): void {
     this.#assignedStep = step;
     if (this.#stepBeganAt === 0) this.#stepBeganAt = this.#options.clock.now();
-    if (this.#hasStarted) return;
-    this.#hasStarted = true;
-    const { epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples } = this.#plan;
-    const workers = this.#readyWorkers();
-    this.#emit({ type: "started", epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples, workers });
+    this.#noteStart();
   }
 
-  async #conclude(outcome: Outcome): Promise<TrainingResult> {
-    const path = this.#model.step > 0 && outcome.type !== "diverged" ? await this.#saveCheckpoint() : "";
-    switch (outcome.type) {
-      case "not-enough-workers": {
-        const saved = path === "" ? "" : `; the weights so far are in ${path}`;
-        throw new LockstepError("not-enough-workers", outcome.message + saved);
-      }
-      case "diverged":
-        throw new LockstepError("diverged", outcome.message);
-      default: {
-        const result = this.#statistics.result(this.#options.clock.now(), {
+  /** Called before any work is given out. */
+  #noteStart(): void {
+    for (const event of this.#events.start(this.#model.step, this.#readyWorkers())) this.#emit(event);
+  }
+
+  #conclude(outcome: Outcome): Promise<TrainingResult> {
+    const { clock, runDir } = this.#options;
+    return conclude(outcome, {
+      checkpoints: this.#checkpoints,
+      result: (checkpoint, interruptedBy) =>
+        this.#statistics.result(clock.now(), {
           weightsSha256: stateSha256(this.#model.average),
-          runDir: this.#options.runDir,
-          checkpoint: path,
-          ...(outcome.type === "interrupted" ? { interruptedBy: outcome.signal } : {}),
-        });
-        this.#emit({ type: "finished", result });
-        return result;
-      }
-    }
-  }
-
-  async #saveCheckpoint(): Promise<string> {
-    const { config, dataset } = this.#options;
-    const { step } = this.#model;
-    const path = await this.#options.saveCheckpoint({
-      formatVersion: 1,
-      step,
-      epoch: this.#plan.epochOf(step),
-      seed: config.seed,
-      adamStep: step,
-      config: publicConfig(config),
-      dataDigest: dataset.digest,
-      engine: this.#statistics.engine,
-      state: this.#model.average.slice(),
-      latest: this.#model.state,
-      adamM: this.#model.adamM.slice(),
-      adamV: this.#model.adamV.slice(),
+          ...{ runDir, checkpoint, samplesLost: this.#coverage.lost, samplesRepeated: this.#coverage.repeated },
+          ...(interruptedBy === undefined ? {} : { interruptedBy }),
+        }),
+      tell: (result) => this.#emit({ type: "finished", result }),
     });
-    this.#emit({ type: "checkpoint", path, step });
-    return path;
-  }
-
-  #learningRate(step: number): number {
-    return learningRate(this.#options.config, step, this.#plan.totalSteps);
   }
 
   #readyWorkers(): number {

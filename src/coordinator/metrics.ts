@@ -38,12 +38,19 @@ export class Metrics {
   #testAccuracy: number | undefined;
   #trainAccuracy: number | undefined;
   #learningRate: number | undefined;
+  #gradientNorm: number | undefined;
+  #checkpointStep: number | undefined;
   #epoch = 0;
   #workers = 0;
   #steps = 0;
   #samples = 0;
+  #epochSamplesCounted = 0;
+  #epochsCovered = 0;
+  #checkpoints = 0;
+  #checkpointFailures = 0;
   #workersLost = 0;
   #shardsReassigned = 0;
+  #shardsLate = 0;
   readonly #rejected = new Map<string, number>();
   readonly #phases = new PhaseTotals();
 
@@ -65,6 +72,11 @@ export class Metrics {
       return this.#testAccuracy;
     });
     this.#gauge("lockstep_learning_rate", "Learning rate of the last step.", () => this.#learningRate);
+    if (config.clipNorm !== undefined) {
+      this.#gauge("lockstep_gradient_norm", "Norm of the last step's gradient before it was clipped.", () => {
+        return this.#gradientNorm;
+      });
+    }
     this.#gauge("lockstep_epoch", "Epoch of the last step, from 1; 0 before the first.", () => this.#epoch);
     this.#gauge("lockstep_workers_connected", "Workers that are ready now.", () => this.#workers);
     this.#gauge("lockstep_samples_per_second", "Training samples a second over the last 10 seconds of training.", () =>
@@ -72,8 +84,32 @@ export class Metrics {
     );
     this.#counter("lockstep_steps_total", "Steps applied to the weights.", () => this.#steps);
     this.#counter("lockstep_samples_total", "Training samples that went into the weights.", () => this.#samples);
+    this.#gauge(
+      "lockstep_epoch_samples_counted",
+      "Samples of the epoch under way that have counted so far, each of them once.",
+      () => this.#epochSamplesCounted,
+    );
+    this.#counter(
+      "lockstep_epochs_covered_total",
+      "Epochs in which every sample was found to count exactly once.",
+      () => this.#epochsCovered,
+    );
+    this.#gauge("lockstep_checkpoint_step", "Step of the last checkpoint that is safely on disk.", () => {
+      return this.#checkpointStep;
+    });
+    this.#counter("lockstep_checkpoints_total", "Checkpoints that were written.", () => this.#checkpoints);
+    this.#counter(
+      "lockstep_checkpoint_failures_total",
+      "Checkpoints that could not be written; the training went on.",
+      () => this.#checkpointFailures,
+    );
     this.#counter("lockstep_workers_lost_total", "Workers that died or failed.", () => this.#workersLost);
     this.#counter("lockstep_shards_reassigned_total", "Shards handed to another worker.", () => this.#shardsReassigned);
+    this.#counter(
+      "lockstep_shards_late_total",
+      "Shards that idle workers computed as well, since the worker that owed them was late.",
+      () => this.#shardsLate,
+    );
     this.#rejections();
     this.#workerPhases();
     this.#coordinatorPhases();
@@ -98,7 +134,9 @@ export class Metrics {
       case "step":
         this.#loss = event.loss;
         this.#learningRate = event.learningRate;
+        this.#gradientNorm = event.gradientNorm ?? undefined;
         this.#epoch = event.epoch;
+        this.#epochSamplesCounted = event.samplesCounted;
         this.#workers = event.workers;
         this.#steps++;
         this.#samples += event.samples;
@@ -109,6 +147,7 @@ export class Metrics {
       case "epoch":
         this.#testAccuracy = event.testAccuracy;
         this.#trainAccuracy = event.trainAccuracy;
+        this.#epochsCovered++;
         this.#throughput.skip(this.#now());
         return;
       case "worker-joined":
@@ -121,15 +160,27 @@ export class Metrics {
         if (event.lost) this.#workersLost++;
         this.#phases.departed(event.worker);
         return;
+      case "worker-late":
+        this.#shardsLate += event.shards;
+        return;
       case "rejected": {
         const known = this.#rejected.has(event.reason) || this.#rejected.size < MAX_REASONS;
         const reason = known ? event.reason : "other";
         this.#rejected.set(reason, (this.#rejected.get(reason) ?? 0) + 1);
         return;
       }
+      case "resumed":
+        this.#checkpointStep = event.step;
+        return;
+      case "checkpoint":
+        this.#checkpointStep = event.step;
+        this.#checkpoints++;
+        return;
+      case "checkpoint-failed":
+        this.#checkpointFailures++;
+        return;
       case "listening":
       case "monitoring":
-      case "checkpoint":
       case "workers-chosen":
       case "warning":
       case "finished":

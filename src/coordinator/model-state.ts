@@ -1,3 +1,4 @@
+import type { Checkpoint } from "../shared/checkpoint.ts";
 import { invariant } from "../shared/errors.ts";
 import {
   CORRECT_IN_DENSE,
@@ -75,6 +76,19 @@ export class ModelState {
       p.values.set(this.#averages[name].values);
       return { p, ...this.#moments.slices[name] };
     });
+  }
+
+  /** Goes on from a checkpoint's state; before the first step, and before any slice was sent. */
+  restore({ step, state, latest, adamM, adamV }: Checkpoint): void {
+    invariant(this.#step === 0 && this.#snapshots.size === 0, "a model that is in use was to be restored");
+    this.#step = step;
+    this.#average.values.set(state);
+    this.#moments.m.values.set(adamM);
+    this.#moments.v.values.set(adamV);
+    for (const name of SLICE_NAMES) {
+      const { start, stateLength } = SLICES[name];
+      this.slice(name).set(latest.subarray(start, start + stateLength));
+    }
   }
 
   /** Steps applied so far, which is also the version of the parameters. */

@@ -8,6 +8,8 @@ import { FROM_SCRATCH, type Plan, type Start } from "./machine/types.ts";
 const EVALUATION_CHUNK = 250;
 
 const STALL_TIMEOUT_MS = 30_000;
+/** A device may compile its kernels for minutes. */
+const FIRST_WORK_TIMEOUT_MS = 10 * 60_000;
 
 /** One shard's samples. */
 export interface ShardSamples {
@@ -54,6 +56,16 @@ export class RunPlan {
     return this.batches.shardCountOf(step % this.stepsPerEpoch);
   }
 
+  /** Samples in the first so many steps of the run. */
+  samplesBefore(step: number): number {
+    return this.epochOf(step) * this.trainSamples + this.samplesOfEpochBefore(step);
+  }
+
+  /** Samples in the steps before this one, of its epoch. */
+  samplesOfEpochBefore(step: number): number {
+    return (step % this.stepsPerEpoch) * this.batches.batchSize;
+  }
+
   /** @param step from 0 over the whole run */
   shard(step: number, index: number): ShardSamples {
     const { start, end } = this.batches.shardRange(step % this.stepsPerEpoch, index);
@@ -78,7 +90,8 @@ export class RunPlan {
       minWorkers: config.minWorkers,
       joinTimeoutMs: config.joinTimeoutS === 0 ? Infinity : config.joinTimeoutS * 1000,
       stallTimeoutMs: STALL_TIMEOUT_MS,
-      clipsGradient: false,
+      firstWorkTimeoutMs: FIRST_WORK_TIMEOUT_MS,
+      clipsGradient: config.clipNorm !== undefined,
       start,
     };
   }

@@ -22,6 +22,7 @@ export interface ProgressOptions extends Pick<TrainingConfig, "logEvery" | "json
 }
 
 type Started = Extract<TrainingEvent, { type: "started" }>;
+type Resumed = Extract<TrainingEvent, { type: "resumed" }>;
 type Step = Extract<TrainingEvent, { type: "step" }>;
 
 /**
@@ -35,6 +36,7 @@ export class Progress {
   readonly #stderr: TextOutput;
   /** Where progress goes. */
   readonly #human: TextOutput;
+  #resumed: Resumed | undefined;
   #bar: ProgressBar | undefined;
   #address: string | undefined;
   #started: Started | undefined;
@@ -44,7 +46,6 @@ export class Progress {
   #throughput = new Throughput(0);
   #lastStepAt = 0;
   #evaluationMs = 0;
-  #evaluated = false;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -62,6 +63,8 @@ export class Progress {
         return;
       case "monitoring":
         return this.#say(`Metrics for Prometheus at ${event.url}`);
+      case "resumed":
+        return this.#resume(event);
       case "started":
         return this.#start(event);
       case "worker-joined":
@@ -83,6 +86,11 @@ export class Progress {
         else this.#say(`Released ${what}`);
         return;
       }
+      case "worker-late":
+        return this.#say(
+          `Worker ${event.worker} is late with ${formatPlural(event.shards, "shard")} of step ` +
+            `${formatCount(event.step)} (${formatSeconds(event.lateMs / 1000)}): others compute them as well`,
+        );
       case "waiting":
         return this.#warn(
           `waiting for workers: ${event.workers} of ${event.minWorkers} ready after ` +
@@ -100,6 +108,7 @@ export class Progress {
         return this.#finish(event.result);
       case "rejected":
       case "checkpoint":
+      case "checkpoint-failed":
         return;
       default:
         event satisfies never;
@@ -124,6 +133,14 @@ export class Progress {
   close(): void {
     this.#bar?.close();
     this.#bar = undefined;
+  }
+
+  #resume(event: Resumed): void {
+    this.#resumed = event;
+    this.#say(
+      `Resuming ${event.runDir} from step ${formatCount(event.step)} of ${formatCount(event.totalSteps)} ` +
+        `(epoch ${event.epoch} of ${event.epochs})`,
+    );
   }
 
   #start(event: Started): void {
@@ -153,7 +170,6 @@ export class Progress {
 
   #epochDone(event: Extract<TrainingEvent, { type: "epoch" }>): void {
     const now = this.#options.now();
-    this.#evaluated = true;
     this.#evaluationMs = now - this.#lastStepAt;
     this.#throughput.skip(now);
     this.#say(
@@ -166,10 +182,9 @@ export class Progress {
     this.close();
     if (result.interruptedBy) {
       this.#say(`Interrupted by ${result.interruptedBy} after ${formatPlural(result.steps, "step")}`);
-    } else if (this.#evaluated && result.testAccuracy !== null) {
-      const accuracy =
-        `Accuracy of the network on the ${this.#started?.testSamples ?? 0} test images: ` +
-        formatPercent(result.testAccuracy);
+    } else if (result.testAccuracy !== null) {
+      const { testSamples } = this.#started ?? this.#resumed ?? { testSamples: 0 };
+      const accuracy = `Accuracy of the network on the ${testSamples} test images: ${formatPercent(result.testAccuracy)}`;
       this.#human.line(this.#coloured("bold", accuracy, this.#human));
     }
     if (result.steps > 0) this.#summarise(result);
@@ -177,12 +192,16 @@ export class Progress {
   }
 
   #summarise(result: TrainingResult): void {
-    const lost = result.workersLost > 0 ? `, ${result.workersLost} lost on the way` : "";
-    this.#say(
-      `Trained ${formatPlural(result.steps, "step")} in ${formatSeconds(result.trainSeconds)}: ` +
-        `${formatCount(result.samplesPerSecond)} images/s with ${formatPlural(result.workers, "worker")}${lost}, ` +
-        `${result.engine} engine`,
-    );
+    const before = result.resumedFrom ?? 0;
+    if (result.steps > before) {
+      const lost = result.workersLost > 0 ? `, ${result.workersLost} lost on the way` : "";
+      const inAll = before > 0 ? ` (${formatCount(result.steps)} in all)` : "";
+      this.#say(
+        `Trained ${formatPlural(result.steps - before, "step")}${inAll} in ${formatSeconds(result.trainSeconds)}: ` +
+          `${formatCount(result.samplesPerSecond)} images/s with ${formatPlural(result.workers, "worker")}${lost}, ` +
+          `${result.engine} engine`,
+      );
+    }
     if (result.efficiency !== null) this.#say(result.efficiency.summary);
     if (result.checkpoint !== "") {
       this.#say(`Weights ${result.weightsSha256.slice(0, 16)} (SHA-256), checkpoint ${result.checkpoint}`);
@@ -192,14 +211,14 @@ export class Progress {
 
   #barState(started: Started): BarState {
     const samplesPerSecond = this.#throughput.samplesPerSecond(this.#options.now());
-    const step = this.#step?.step ?? 0;
+    const step = this.#step?.step ?? started.step;
     const stepsLeft = started.totalSteps - step;
     const samplesLeft = (stepsLeft * started.trainSamples) / started.stepsPerEpoch;
     const evaluationsLeft = Math.ceil(stepsLeft / started.stepsPerEpoch);
     return {
       step,
       totalSteps: started.totalSteps,
-      epoch: this.#step?.epoch ?? 1,
+      epoch: this.#step?.epoch ?? Math.min(started.epochs, Math.floor(step / started.stepsPerEpoch) + 1),
       epochs: started.epochs,
       loss: this.#step?.loss,
       samplesPerSecond,

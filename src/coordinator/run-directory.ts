@@ -1,10 +1,14 @@
-/** The folder of a run: `config.json`, `metrics.ndjson` and `checkpoints/`. */
+/** The folder of a run: `config.json`, `metrics.ndjson`, `checkpoints/`, and a lock while a coordinator writes there. */
 
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { checkpointName } from "../shared/checkpoint-file.ts";
 import { publicConfig, type CoordinatorConfig, type TrainConfig } from "../shared/config.ts";
 import { LockstepError, messageOf, systemCode } from "../shared/errors.ts";
 import type { TrainingEvent } from "../shared/events.ts";
+import { createFileSync, nameOfTemporary, replaceFileSync } from "../shared/whole-file.ts";
+import { lockRun, type RunLock } from "./run-lock.ts";
+import { type RunPosition, trimMetrics } from "./trim-metrics.ts";
 
 const CONFIG = "config.json";
 const METRICS = "metrics.ndjson";
@@ -20,56 +24,93 @@ const MAX_RUNS_A_SECOND = 100;
 interface RunDirectoryOptions {
   readonly config: TrainConfig | CoordinatorConfig;
   readonly now: () => Date;
-  /** Told once when metrics cannot be written. */
+  /** Told once when metrics cannot be written, and of a lock of another machine that was taken over. */
   readonly warn: (message: string) => void;
 }
 
 /**
  * Makes the run's folder, `config.runDir` or else `runs/<UTC time>-seed<seed>`, and writes `config.json` into it.
  *
- * @throws LockstepError `usage` when the folder holds a run already or cannot be written
+ * @throws LockstepError `usage` when the folder holds a run already, is in use, or cannot be written
  */
 export function createRunDirectory(options: RunDirectoryOptions): RunDirectory {
-  const { config, now } = options;
-  const path = config.runDir ?? defaultPath(now(), config.seed);
+  const path = options.config.runDir ?? defaultPath(options.now(), options.config.seed);
   const occupied = [CONFIG, METRICS, CHECKPOINTS].find((name) => existsSync(join(path, name)));
   if (occupied !== undefined) throw holdsRun(path, occupied);
-  try {
-    makeFolder(path);
-    // "wx" settles a race: of two runs that start in one folder, the second is refused.
-    writeFileSync(join(path, CONFIG), `${JSON.stringify(publicConfig(config), undefined, 2)}\n`, { flag: "wx" });
-    makeFolder(join(path, CHECKPOINTS));
-  } catch (error) {
-    throw systemCode(error) === "EEXIST" && existsSync(join(path, CONFIG))
-      ? holdsRun(path, CONFIG)
-      : unwritable(path, error);
-  }
-  return new RunDirectory(path, options);
+  return prepared(path, options, () => {
+    try {
+      createFileSync(join(path, CONFIG), configText(options));
+    } catch (error) {
+      // The other one of two runs that started in one folder was quicker, and has ended.
+      throw systemCode(error) === "EEXIST" ? holdsRun(path, CONFIG) : error;
+    }
+  });
 }
 
-/** A run's folder once it exists. */
+/**
+ * Opens the folder of a run that is to be continued, `config.runDir`, and makes what is missing of it. `config.json`
+ * stays as it is if it can be read; of `metrics.ndjson` what belongs to steps after the checkpoint goes.
+ *
+ * @param at what the checkpoint knows of the run
+ * @throws LockstepError `usage` when another coordinator works in the folder, or it cannot be written
+ */
+export function openRunDirectory(options: RunDirectoryOptions, at: RunPosition): RunDirectory {
+  const path = options.config.runDir ?? defaultPath(options.now(), options.config.seed);
+  return prepared(path, options, () => {
+    removeTemporaries(path);
+    if (!isJson(join(path, CONFIG))) replaceFileSync(join(path, CONFIG), configText(options));
+    try {
+      trimMetrics(join(path, METRICS), at);
+    } catch (error) {
+      options.warn(`cannot trim ${join(path, METRICS)}, lines may be there twice: ${messageOf(error)}`);
+    }
+  });
+}
+
+/** Makes the folder, locks it, and fills it; unlocks it again when that fails. */
+function prepared(path: string, options: RunDirectoryOptions, fill: () => void): RunDirectory {
+  let lock: RunLock | undefined;
+  try {
+    makeFolder(path);
+    lock = lockRun(path, options.warn);
+    fill();
+    makeFolder(join(path, CHECKPOINTS));
+    return new RunDirectory(path, options, lock);
+  } catch (error) {
+    lock?.release();
+    throw error instanceof LockstepError ? error : unwritable(path, error);
+  }
+}
+
+/** A run's folder once it exists, locked until it is closed. */
 export class RunDirectory {
   readonly path: string;
   readonly #metricsPath: string;
   readonly #logEvery: number;
   readonly #now: () => Date;
   readonly #warn: (message: string) => void;
+  readonly #lock: RunLock;
   #buffer = "";
   #flushedAtMs: number;
   #warned = false;
 
-  constructor(path: string, { config, now, warn }: RunDirectoryOptions) {
+  constructor(path: string, { config, now, warn }: RunDirectoryOptions, lock: RunLock) {
     this.path = path;
     this.#metricsPath = join(path, METRICS);
     this.#logEvery = config.logEvery;
     this.#now = now;
     this.#warn = warn;
+    this.#lock = lock;
     this.#flushedAtMs = now().getTime();
+  }
+
+  get checkpointsFolder(): string {
+    return join(this.path, CHECKPOINTS);
   }
 
   /** Where the checkpoint after `step` steps belongs: `checkpoints/step-000938.safetensors`. */
   checkpointPath(step: number): string {
-    return join(this.path, CHECKPOINTS, `step-${String(step).padStart(6, "0")}.safetensors`);
+    return join(this.checkpointsFolder, checkpointName(step));
   }
 
   /** Adds a line to `metrics.ndjson` for every epoch and every `logEvery` steps of one. Never throws. */
@@ -85,9 +126,10 @@ export class RunDirectory {
     if (due || event.type === "epoch") this.#flush(time.getTime());
   }
 
-  /** Writes what is still buffered. */
+  /** Writes what is still buffered, and lets other coordinators in. */
   close(): void {
     this.#flush(this.#now().getTime());
+    this.#lock.release();
   }
 
   #flush(nowMs: number): void {
@@ -136,8 +178,30 @@ export function makeFolder(path: string): void {
   }
 }
 
+function configText({ config }: RunDirectoryOptions): string {
+  return `${JSON.stringify(publicConfig(config), undefined, 2)}\n`;
+}
+
+function isJson(path: string): boolean {
+  try {
+    JSON.parse(readFileSync(path, "utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Those that a killed process left. */
+function removeTemporaries(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const of = nameOfTemporary(name);
+    if (of === CONFIG || of === METRICS) rmSync(join(folder, name), { force: true });
+  }
+}
+
 function holdsRun(path: string, file: string): LockstepError {
-  return new LockstepError("usage", `--run-dir ${path} already holds a run (${file}); choose another folder`);
+  const message = `--run-dir ${path} already holds a run (${file}); continue it with --resume, or choose another folder`;
+  return new LockstepError("usage", message);
 }
 
 function unwritable(path: string, error: unknown): LockstepError {

@@ -1,37 +1,67 @@
+import type { Checkpoint, CheckpointProgress } from "../shared/checkpoint.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import type { Setting } from "./advice.ts";
 import { EfficiencyMeter } from "./efficiency.ts";
 
-/** Sums up a run from its events, for the result. */
+/** What a resumed run has come to before. */
+export interface Before {
+  readonly checkpoint: Pick<Checkpoint, "step" | "progress" | "engine">;
+  /** Training samples in those steps. */
+  readonly samples: number;
+}
+
+/** Sums up a run from its events, for the result and for checkpoints. */
 export class RunStatistics {
   readonly #startedAt: number;
   readonly #setting: Setting;
+  readonly #resumedFrom: number | null;
+  readonly #samplesBefore: number;
   #efficiency = new EfficiencyMeter();
   #firstStepAt: number | undefined;
   #lastAt: number;
   #epochs = 0;
   #steps = 0;
+  /** Since the start of this process; all other sums are the whole run's. */
   #samples = 0;
   #epochLossSum = 0;
   #epochSamples = 0;
   #epochCorrect = 0;
-  #testAccuracy: number | null = null;
   #testErrors: number | null = null;
+  #testSamples = 0;
   #workers = 0;
   #workersLost = 0;
   #shardsReassigned = 0;
   readonly #engines = new Set<string>();
 
   /** @param startedAt in ms */
-  constructor(startedAt: number, setting: Setting) {
+  constructor(startedAt: number, setting: Setting, before?: Before) {
     this.#startedAt = startedAt;
     this.#setting = setting;
     this.#lastAt = startedAt;
+    this.#resumedFrom = before?.checkpoint.step ?? null;
+    this.#samplesBefore = before?.samples ?? 0;
+    if (before === undefined) return;
+    const { step, progress, engine } = before.checkpoint;
+    this.#steps = step;
+    this.#epochs = progress.evaluatedEpochs;
+    this.#testErrors = progress.testErrors;
+    this.#testSamples = progress.testSamples;
+    this.#epochLossSum = progress.epochLossSum;
+    this.#epochSamples = progress.epochSamples;
+    this.#epochCorrect = progress.epochCorrect;
+    for (const name of engine.split("+")) if (name !== NO_ENGINE) this.#engines.add(name);
   }
 
-  /** Training samples since the epoch began. */
-  get epochSamples(): number {
-    return this.#epochSamples;
+  /** What a checkpoint keeps of it. */
+  get progress(): CheckpointProgress {
+    return {
+      evaluatedEpochs: this.#epochs,
+      testErrors: this.#testErrors,
+      testSamples: this.#testSamples,
+      epochLossSum: this.#epochLossSum,
+      epochCorrect: this.#epochCorrect,
+      epochSamples: this.#epochSamples,
+    };
   }
 
   /** Mean loss over the current epoch's samples so far, or over the last epoch's. */
@@ -60,13 +90,13 @@ export class RunStatistics {
         this.#epochLossSum += event.loss * event.samples;
         this.#epochSamples += event.samples;
         this.#epochCorrect += event.correct;
-        this.#efficiency.record(event);
+        this.#efficiency.record({ ...event, step: event.step - (this.#resumedFrom ?? 0) });
         break;
       case "epoch":
         this.#lastAt = at;
         this.#epochs = event.epoch;
-        this.#testAccuracy = event.testAccuracy;
         this.#testErrors = event.testErrors;
+        this.#testSamples = event.testSamples;
         break;
       case "workers-chosen":
         // The steps before were there to find that out.
@@ -87,16 +117,20 @@ export class RunStatistics {
   /** @param endedAt in ms, by the same clock */
   result(
     endedAt: number,
-    rest: Pick<TrainingResult, "weightsSha256" | "runDir" | "checkpoint" | "interruptedBy">,
+    rest: Pick<
+      TrainingResult,
+      "weightsSha256" | "runDir" | "checkpoint" | "samplesLost" | "samplesRepeated" | "interruptedBy"
+    >,
   ): TrainingResult {
     const trainSeconds = (this.#lastAt - (this.#firstStepAt ?? this.#lastAt)) / 1000;
     return {
-      testAccuracy: this.#testAccuracy,
+      testAccuracy: this.#testErrors === null ? null : (this.#testSamples - this.#testErrors) / this.#testSamples,
       testErrors: this.#testErrors,
       trainLoss: this.trainLoss,
       epochs: this.#epochs,
       steps: this.#steps,
-      samples: this.#samples,
+      samples: this.#samplesBefore + this.#samples,
+      resumedFrom: this.#resumedFrom,
       trainSeconds,
       wallSeconds: (endedAt - this.#startedAt) / 1000,
       samplesPerSecond: trainSeconds > 0 ? this.#samples / trainSeconds : 0,
@@ -111,6 +145,9 @@ export class RunStatistics {
 
   /** The engines that computed, in words: normally one. */
   get engine(): string {
-    return [...this.#engines].sort().join("+") || "none";
+    return [...this.#engines].sort().join("+") || NO_ENGINE;
   }
 }
+
+/** Of a run that ended before any worker joined. */
+const NO_ENGINE = "none";

@@ -6,6 +6,7 @@ import type { TreeNode } from "../shared/reduction/tree.ts";
 import { poolFor } from "../shared/transport/payload-pool.ts";
 import type { PayloadMemory } from "../shared/transport/transport.ts";
 import type { Vector, VectorMemory } from "../shared/vector/vector-memory.ts";
+import { clipGradient } from "./gradient-clipping.ts";
 
 /**
  * Finishes a step's reduction tree from what workers send: a result's numbers are first staged, and count once the
@@ -15,6 +16,7 @@ export class StepReduction {
   readonly #memory: VectorMemory;
   readonly #payloads: PayloadMemory;
   readonly #sums: Record<SliceName, PartialSums>;
+  #gradientNorm: number | null = null;
   #staged: { readonly slice: SliceName; readonly vectors: readonly Vector[] } | undefined;
 
   /** @param payloads of the transport: where its vectors lie in `memory`, they are added where they are */
@@ -29,6 +31,7 @@ export class StepReduction {
 
   begin(shardCount: number): void {
     for (const slice of SLICE_NAMES) this.#sums[slice].reset(shardCount);
+    this.#gradientNorm = null;
   }
 
   /** Takes a result's payload to where it can be added. Returns whether all of it is finite. */
@@ -64,6 +67,21 @@ export class StepReduction {
     if (this.#staged === undefined) return;
     for (const vector of this.#staged.vectors) this.#sums[this.#staged.slice].discard(vector);
     this.#staged = undefined;
+  }
+
+  /**
+   * Clips the batch's gradient, once both slices are complete; only the first time in a step.
+   * @param maxNorm undefined: not at all
+   * @throws LockstepError "diverged" as `total` does
+   */
+  clip(maxNorm: number | undefined): void {
+    if (maxNorm === undefined || this.#gradientNorm !== null) return;
+    this.#gradientNorm = clipGradient({ dense: this.total("dense"), conv: this.total("conv") }, maxNorm);
+  }
+
+  /** Of the step's gradient before it was clipped; null until then, and where it is not clipped. */
+  get gradientNorm(): number | null {
+    return this.#gradientNorm;
   }
 
   /**

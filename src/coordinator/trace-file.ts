@@ -1,21 +1,13 @@
 /** A run as a Chrome trace: for chrome://tracing and https://ui.perfetto.dev. */
 
-import { closeSync, ftruncateSync, openSync, statSync, write, writeSync } from "node:fs";
-import { dirname } from "node:path";
-import { promisify } from "node:util";
-import { LockstepError, messageOf } from "../shared/errors.ts";
 import type { TrainingEvent } from "../shared/events.ts";
 import { formatCount } from "../shared/format.ts";
-import { makeFolder } from "./run-directory.ts";
+import { BackgroundFile } from "./background-file.ts";
 import type { CoordinatorPhase, StepTrace, TaskTimes } from "./step-clock.ts";
 import { WorkerTimeline } from "./worker-timeline.ts";
 
-const writeTo = promisify(write);
-
 /** About 15 MB, and 3,000 steps of two workers: what a viewer still opens with ease. */
 const MAX_EVENTS = 100_000;
-/** Events wait for company up to this size. */
-const BUFFER_CHARACTERS = 65_536;
 
 /** The object form of the format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU */
 const HEAD = '{"displayTimeUnit":"ms","traceEvents":[\n';
@@ -47,25 +39,17 @@ interface CoordinatorSpan {
   endMs: number;
 }
 
-/**
- * Writes what the coordinator and its workers did, and when, to a file. The run never waits for the file, which is whole
- * after each write: the next one begins where the closing brackets of the last one stood.
- */
+/** Writes what the coordinator and its workers did, and when, to a file that is a whole trace at any time. */
 export class TraceFile implements StepTrace {
   readonly #path: string;
   readonly #startMs: number;
   readonly #warn: (message: string) => void;
-  readonly #fd: number;
+  readonly #file: BackgroundFile;
   readonly #tracks = new Map<string, Track>();
   readonly #maxEvents: number;
   #events = 0;
   /** The coordinator's last span, in case it goes on. */
   #span: CoordinatorSpan | undefined;
-  /** Each event begins with a comma, for the one before it. */
-  #buffer = "";
-  /** Where the closing brackets stand. */
-  #position: number;
-  #writing: Promise<void> | undefined;
   #hasEnded = false;
 
   /**
@@ -82,8 +66,7 @@ export class TraceFile implements StepTrace {
       nameOf("thread", COORDINATOR, WORK_ROW, "decide, reduce, adam, send"),
     ];
     const head = HEAD + names.join(",\n");
-    this.#position = head.length;
-    this.#fd = create(path, head + TAIL);
+    this.#file = new BackgroundFile({ path, option: "--trace", what: "the trace", head, tail: TAIL, warn });
   }
 
   /** Takes the names of workers. */
@@ -115,9 +98,7 @@ export class TraceFile implements StepTrace {
   async close(): Promise<void> {
     this.#addCoordinatorSpan();
     this.#hasEnded = true;
-    await this.#writing;
-    await this.#flush();
-    closeSync(this.#fd);
+    await this.#file.close();
   }
 
   #addTrack(worker: string, label: string): Track {
@@ -155,56 +136,8 @@ export class TraceFile implements StepTrace {
       return;
     }
     this.#events += 1;
-    this.#buffer += `,\n${event}`;
-    if (this.#buffer.length >= BUFFER_CHARACTERS) this.#writing ??= this.#flush();
-  }
-
-  /** Never rejects. */
-  async #flush(): Promise<void> {
-    try {
-      while (this.#buffer !== "") {
-        const events = Buffer.from(this.#buffer);
-        this.#buffer = "";
-        const bytes = Buffer.concat([events, Buffer.from(TAIL)]);
-        for (let done = 0; done < bytes.length;) {
-          done += (await writeTo(this.#fd, bytes, done, bytes.length - done, this.#position + done)).bytesWritten;
-        }
-        this.#position += events.length;
-      }
-    } catch (error) {
-      this.#fail(error);
-    }
-    this.#writing = undefined;
-  }
-
-  /** A full disk costs the rest of the trace, not the training. */
-  #fail(error: unknown): void {
-    this.#hasEnded = true;
-    this.#buffer = "";
-    this.#warn(`cannot write the trace ${this.#path} any more: ${messageOf(error)}`);
-    try {
-      ftruncateSync(this.#fd, this.#position);
-      writeSync(this.#fd, TAIL, this.#position);
-    } catch {
-      // It has been said.
-    }
-  }
-}
-
-function create(path: string, content: string): number {
-  let fd: number | undefined;
-  try {
-    makeFolder(dirname(path));
-    // Opening a pipe would wait for its reader.
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new Error("it is not a regular file");
-    fd = openSync(path, "w");
-    writeSync(fd, content);
-    return fd;
-  } catch (error) {
-    if (fd !== undefined) closeSync(fd);
-    throw new LockstepError("usage", `cannot write --trace ${path}: ${messageOf(error)}; choose another file`, {
-      cause: error,
-    });
+    // For the event before it.
+    this.#file.add(`,\n${event}`);
   }
 }
 

@@ -19,6 +19,8 @@ export interface LocalExit {
   readonly reason: string;
   /** Its exit code, if it had the time to choose one. */
   readonly code: number | undefined;
+  /** Whether somebody else has ended it, whatever it was doing. */
+  readonly killed?: boolean;
   /** Where it failed, if that is known and was not said. */
   readonly stack?: string;
 }

@@ -1,15 +1,21 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Clock } from "../shared/clock.ts";
 import { messageOf } from "../shared/errors.ts";
 import type { Launch, LocalExit, LocalWorker } from "./local-worker.ts";
+import {
+  afterDeath,
+  type Deaths,
+  isCalm,
+  isFlapping,
+  isHopeless,
+  NO_DEATHS,
+  PAUSE_ALONE_MS,
+  pauseMs,
+} from "./restarts.ts";
 
 /** Workers on this machine: started, watched, started again when they die, and ended. */
 
-/** How often one worker is started again before it is given up, and the pause before that, doubled each time. */
-const MAX_RESTARTS = 3;
-/** A worker that lived this long before it died has its restarts back. */
-const LONG_LIFE_MS = 5 * 60_000;
-const RESTART_PAUSE_MS = 250;
 /** How long a worker may take to leave by itself, and then to end when it is told to, before it is killed. */
 const LEAVE_MS = 500;
 const END_MS = 3_000;
@@ -19,37 +25,48 @@ const NOT_A_SENTENCE = /^(\s|[-^}]|Node\.js v|$)/;
 export interface LocalWorkersOptions {
   readonly count: number;
   readonly launch: Launch;
+  readonly clock: Pick<Clock, "now">;
   /** Fewer than `needed` are left, and none will be started again. */
   readonly needed: number;
   readonly onTooFew: (message: string) => void;
   readonly onWarning: (message: string) => void;
 }
 
+/** One worker's place: whoever is started again takes the place of the one that died. */
 interface Slot {
   worker: LocalWorker | undefined;
   /** Settles when the worker has ended. */
   ended: Promise<unknown>;
-  restarts: number;
-  timer: NodeJS.Timeout | undefined;
+  deaths: Deaths;
+  /** What is written here is not passed on: it has been heard before. */
+  muted: boolean;
+  /** The start of the next worker. */
+  next: { readonly timer: NodeJS.Timeout; readonly dueMs: number } | undefined;
 }
 
 export class LocalWorkers {
   readonly #options: LocalWorkersOptions;
   readonly #slots: Slot[];
+  #progress = 0;
   #closing = false;
 
   constructor(options: LocalWorkersOptions) {
     this.#options = options;
     this.#slots = Array.from({ length: options.count }, () => ({
-      ...{ worker: undefined, ended: Promise.resolve(), restarts: 0, timer: undefined },
+      ...{ worker: undefined, ended: Promise.resolve(), deaths: NO_DEATHS, muted: false, next: undefined },
     }));
     for (const slot of this.#slots) this.#start(slot);
+  }
+
+  /** To be told whenever the run has got on: as long as it does, dying workers are worth starting again. */
+  progressed(): void {
+    this.#progress += 1;
   }
 
   /** Waits until all have left, as they do at the end of a run; those that had not joined yet are ended. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const { timer } of this.#slots) clearTimeout(timer);
+    for (const { next } of this.#slots) clearTimeout(next?.timer);
     await Promise.all(
       this.#slots.map(async ({ worker, ended }) => {
         const timers = [setTimeout(() => worker?.end(), LEAVE_MS), setTimeout(() => worker?.kill(), LEAVE_MS + END_MS)];
@@ -72,46 +89,77 @@ export class LocalWorkers {
   }
 
   #watch(slot: Slot, worker: LocalWorker): void {
-    const startedAt = performance.now();
     let lastWords = "";
     const lines = createInterface({ input: worker.stderr });
     lines.on("line", (line) => {
       if (!NOT_A_SENTENCE.test(line)) lastWords = line;
-      if (!this.#closing) this.#options.onWarning(`${worker.name}: ${line}`);
+      this.#passOn(slot, worker.name, line);
     });
     const allSaid = once(lines, "close");
     slot.ended = new Promise<void>((resolve) => {
       worker.onExit((exit) => {
         resolve();
-        if (performance.now() - startedAt > LONG_LIFE_MS) slot.restarts = 0;
         void allSaid.then(() => this.#exited(slot, exit, lastWords));
       });
     });
   }
 
-  #exited(slot: Slot, { reason, code, stack }: LocalExit, lastWords: string): void {
-    const name = slot.worker?.name;
+  #passOn(slot: Slot, name: string, words: string): void {
+    if (slot.muted && isCalm(slot.deaths, this.#options.clock.now())) slot.muted = false;
+    if (!slot.muted && !this.#closing) this.#options.onWarning(`${name}: ${words}`);
+  }
+
+  #exited(slot: Slot, { reason, code, killed = false, stack }: LocalExit, lastWords: string): void {
+    const name = slot.worker?.name ?? "a worker";
     slot.worker = undefined;
     if (this.#closing) return;
-    if (stack !== undefined) this.#options.onWarning(`${name}: ${stack}`);
+    if (stack !== undefined) this.#passOn(slot, name, stack);
+    slot.deaths = afterDeath(slot.deaths, this.#options.clock.now(), this.#progress, killed);
     // Bad usage and refused data would be the same next time.
     const mayRestart = code !== 2 && code !== 4;
-    if (mayRestart && slot.restarts < MAX_RESTARTS) {
-      slot.timer = setTimeout(
-        () => {
-          slot.timer = undefined;
-          this.#start(slot);
-        },
-        RESTART_PAUSE_MS * 2 ** slot.restarts,
-      );
-      slot.restarts += 1;
-      return;
+    if (mayRestart && !isHopeless(slot.deaths)) {
+      this.#startAfter(slot, pauseMs(slot.deaths, !this.#isAnyAlive()));
+      this.#muteIfFlapping(slot, name, reason);
+    } else {
+      this.#giveUp(mayRestart ? ", again and again" : "", `${reason}${lastWords === "" ? "" : ` (${lastWords})`}`);
     }
-    const left = this.#slots.filter(({ worker, timer }) => worker !== undefined || timer !== undefined).length;
-    const said = lastWords === "" ? "" : ` (${lastWords})`;
-    const which = lost(this.#slots.length - left, this.#slots.length);
-    const often = mayRestart ? ", again and again" : "";
-    const message = `${which} ended${often}; the last time: ${reason}${said}`;
+    if (!this.#isAnyAlive()) this.#hurry();
+  }
+
+  #startAfter(slot: Slot, afterMs: number): void {
+    clearTimeout(slot.next?.timer);
+    const timer = setTimeout(() => {
+      slot.next = undefined;
+      this.#start(slot);
+    }, afterMs);
+    slot.next = { timer, dueMs: this.#options.clock.now() + afterMs };
+  }
+
+  /** Nobody is left to do the work of those that wait for their start. */
+  #hurry(): void {
+    const latestMs = this.#options.clock.now() + PAUSE_ALONE_MS;
+    for (const slot of this.#slots) {
+      if (slot.next !== undefined && slot.next.dueMs > latestMs) this.#startAfter(slot, PAUSE_ALONE_MS);
+    }
+  }
+
+  #isAnyAlive(): boolean {
+    return this.#slots.some(({ worker }) => worker !== undefined);
+  }
+
+  /** Each death is reported by the run already, as the loss of a worker: what is said here is said once. */
+  #muteIfFlapping(slot: Slot, name: string, reason: string): void {
+    if (slot.muted || !isFlapping(slot.deaths)) return;
+    slot.muted = true;
+    this.#options.onWarning(
+      `${name} died (${reason}), as did those before it: the next ones are started after longer pauses while others ` +
+        "work, and what they write is not shown until one of them lives for half a minute",
+    );
+  }
+
+  #giveUp(often: string, last: string): void {
+    const left = this.#slots.filter(({ worker, next }) => worker !== undefined || next !== undefined).length;
+    const message = `${lost(this.#slots.length - left, this.#slots.length)} ended${often}; the last time: ${last}`;
     if (left >= this.#options.needed) this.#options.onWarning(message);
     else this.#options.onTooFew(message);
   }

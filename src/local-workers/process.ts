@@ -40,7 +40,8 @@ export function launchProcess({ address, engine, data, onExit }: ProcessOptions)
       child.on("exit", (code, signal) => {
         const reason = signal === null ? `its process exited with code ${code}` : `its process was ended by ${signal}`;
         if (pid !== undefined) onExit(pid, reason);
-        listener({ reason, code: code ?? undefined });
+        // Other signals, such as SIGSEGV, are of its own making.
+        listener({ reason, code: code ?? undefined, killed: signal === "SIGKILL" || signal === "SIGTERM" });
       });
     },
     // A worker whose channel closes ends at once.

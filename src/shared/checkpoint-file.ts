@@ -1,13 +1,26 @@
 /** Checkpoints on disk. */
 
-import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readFile, stat } from "node:fs/promises";
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { LockstepError, messageOf, systemCode } from "./errors.ts";
+import { replaceFile } from "./whole-file.ts";
 
-/** Far more than a checkpoint takes (0.75 MB): a larger file is something else and is not even read. */
+/** Far more than a checkpoint takes (1 MB): a larger file is something else and is not even read. */
 const MAX_FILE_BYTES = 64 * 2 ** 20;
+
+/** Digits of a step in a file's name, so that names sort as steps do; a longer number has more. */
+const STEP_DIGITS = 6;
+
+/** The name of the checkpoint after `step` steps: `step-000938.safetensors`. */
+export function checkpointName(step: number): string {
+  return `step-${String(step).padStart(STEP_DIGITS, "0")}.safetensors`;
+}
+
+/** The step of a name that `checkpointName` makes; undefined for any other name. */
+export function stepOfName(name: string): number | undefined {
+  const step = Number(/^step-(\d+)\.safetensors$/.exec(name)?.[1]);
+  return Number.isSafeInteger(step) && checkpointName(step) === name ? step : undefined;
+}
 
 /**
  * Writes a checkpoint so that `path` holds either the whole of it or what was there before, even if power fails: to a
@@ -19,15 +32,9 @@ const MAX_FILE_BYTES = 64 * 2 ** 20;
  */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   const bytes = encodeCheckpoint(checkpoint);
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(4).toString("hex")}.tmp`);
   try {
-    await writeDurably(temporary, bytes);
-    await rename(temporary, path);
-    await syncFolder(folder);
+    await replaceFile(path, bytes);
   } catch (error) {
-    // Whatever kept the file from being written may keep it from being removed too; the first error tells more.
-    await rm(temporary, { force: true }).catch(() => undefined);
     const message = `cannot write the checkpoint ${path}: ${messageOf(error)}; make room, or choose another folder`;
     throw new LockstepError("failed", message, { cause: error });
   }
@@ -58,27 +65,6 @@ async function readWhole(path: string): Promise<Uint8Array> {
       throw refuse(`the checkpoint ${path} does not exist; check the name, checkpoints end in .safetensors`);
     }
     throw refuse(`cannot read the checkpoint ${path}: ${messageOf(error)}`, error);
-  }
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, "wx");
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Makes the move itself durable. Windows cannot, and needs not, sync folders. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

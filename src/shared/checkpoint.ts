@@ -7,12 +7,16 @@
  */
 
 import { createHash } from "node:crypto";
+import { type CheckpointProgress, checkProgress } from "./checkpoint-progress.ts";
+import { bytesOf, type CheckpointVectors, fillVectors, nonFiniteTensor, tensorsOf } from "./checkpoint-tensors.ts";
 import { LockstepError, invariant, messageOf } from "./errors.ts";
-import { PARAMETERS, PARAMETER_COUNT, STATE_COUNT, STATISTICS, type TensorSpec } from "./model/lenet5.ts";
-import { decodeTensorFile, encodeTensorFile, encodeValues, type Tensor, type TensorFile } from "./safetensors.ts";
+import { PARAMETER_COUNT, STATE_COUNT } from "./model/lenet5.ts";
+import { decodeTensorFile, encodeTensorFile, encodeValues, type TensorFile } from "./safetensors.ts";
 
-export interface Checkpoint {
-  readonly formatVersion: 1;
+export type { CheckpointProgress } from "./checkpoint-progress.ts";
+
+export interface Checkpoint extends CheckpointVectors {
+  readonly formatVersion: 2;
   /** Steps applied. */
   readonly step: number;
   /** Epochs completed. */
@@ -26,20 +30,11 @@ export interface Checkpoint {
   readonly dataDigest: string;
   /** The engine that computed the gradients. */
   readonly engine: string;
-  /** [STATE_COUNT] parameters, then running statistics, in table order: the average over the steps, which one uses. */
-  readonly state: Float32Array;
-  /** [STATE_COUNT] the same after the last step, not averaged. */
-  readonly latest: Float32Array;
-  /** [PARAMETER_COUNT] Adam's first moments. */
-  readonly adamM: Float32Array;
-  /** [PARAMETER_COUNT] Adam's second moments. */
-  readonly adamV: Float32Array;
+  readonly progress: CheckpointProgress;
 }
 
 const FORMAT = "lockstep-checkpoint";
-const FORMAT_VERSION = 1;
-/** Missing tensors that an error names before it only counts them. */
-const NAMED_TENSORS = 3;
+const FORMAT_VERSION = 2;
 
 /** SHA-256, in hexadecimal, over the little-endian float32 values of a state vector: the `weightsSha256` of reports. */
 export function stateSha256(state: Float32Array): string {
@@ -49,20 +44,19 @@ export function stateSha256(state: Float32Array): string {
 }
 
 /**
- * The content of a checkpoint file.
+ * The content of a checkpoint file. Training waits meanwhile, so each value is looked at, copied and hashed once.
  *
  * @throws LockstepError `diverged` when a value is not finite: such a run cannot go on
  */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
-  const tensors = new Map<string, Tensor>();
-  for (const { name, spec, vector } of placesIn(checkpoint)) {
-    const values = vector.subarray(spec.offset, spec.offset + spec.size);
-    if (!allFinite(values)) {
-      throw new LockstepError("diverged", `no checkpoint of step ${checkpoint.step}: ${name} is not finite`);
-    }
-    tensors.set(name, { shape: spec.shape, values });
-  }
-  const data = encodeValues(tensors.values());
+  const { state, step, progress } = checkpoint;
+  const fault =
+    nonFiniteTensor(checkpoint) ?? (Number.isFinite(progress.epochLossSum) ? undefined : "the epoch's loss");
+  if (fault !== undefined) throw new LockstepError("diverged", `no checkpoint of step ${step}: ${fault} is not finite`);
+  const tensors = tensorsOf(checkpoint);
+  const data = bytesOf(checkpoint);
+  const hash = createHash("sha256").update(data.subarray(0, state.byteLength));
+  const weightsSha256 = hash.copy().digest("hex");
   const metadata = new Map([
     ["format", FORMAT],
     ["formatVersion", String(checkpoint.formatVersion)],
@@ -73,9 +67,11 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
     ["config", JSON.stringify(checkpoint.config)],
     ["dataDigest", checkpoint.dataDigest],
     ["engine", checkpoint.engine],
-    ["weightsSha256", stateSha256(checkpoint.state)],
+    ["progress", progressText(checkpoint)],
+    ["weightsSha256", weightsSha256],
   ]);
-  metadata.set("sha256", checksum(metadata, data));
+  hash.update(data.subarray(state.byteLength)).update(coveredMetadata(metadata));
+  metadata.set("sha256", hash.digest("hex"));
   return encodeTensorFile({ metadata, tensors, data });
 }
 
@@ -88,65 +84,32 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
 export function decodeCheckpoint(bytes: Uint8Array, where: string): Checkpoint {
   const file = decodeTensorFile(bytes, where);
   requireFormat(file, where);
+  const epoch = countIn(file, "epoch", where);
   const checkpoint: Checkpoint = {
     formatVersion: FORMAT_VERSION,
     step: countIn(file, "step", where),
-    epoch: countIn(file, "epoch", where),
+    epoch,
     seed: countIn(file, "seed", where),
     adamStep: countIn(file, "adamStep", where),
     config: configIn(file, where),
     dataDigest: textIn(file, "dataDigest", where),
     engine: textIn(file, "engine", where),
+    progress: progressIn(file, epoch, where),
     state: new Float32Array(STATE_COUNT),
     latest: new Float32Array(STATE_COUNT),
     adamM: new Float32Array(PARAMETER_COUNT),
     adamV: new Float32Array(PARAMETER_COUNT),
   };
-  const places = placesIn(checkpoint);
-  requireTensors(file, new Set(places.map(({ name }) => name)), where);
-  for (const { name, spec, vector } of places) {
-    const found = file.tensors.get(name)!;
-    if (String(found.shape) !== String(spec.shape)) {
-      throw refuse(
-        `${where} is of another model: ${name} has shape [${found.shape.join(", ")}], expected ` +
-          `[${spec.shape.join(", ")}]; use a checkpoint that lockstep wrote`,
-      );
-    }
-    if (!allFinite(found.values)) {
-      throw refuse(`${where}: ${name} holds values that are not finite; use the checkpoint before it`);
-    }
-    vector.set(found.values, spec.offset);
-  }
+  fillVectors(checkpoint, file.tensors, where);
   requireSha256("weightsSha256", stateSha256(checkpoint.state), file, where);
-  requireSha256("sha256", checksum(file.metadata, file.data), file, where);
+  const sha256 = createHash("sha256").update(file.data).update(coveredMetadata(file.metadata)).digest("hex");
+  requireSha256("sha256", sha256, file, where);
   return checkpoint;
 }
 
-/** A tensor of the file and its place in one of the checkpoint's vectors. */
-interface Place {
-  readonly name: string;
-  readonly spec: TensorSpec;
-  readonly vector: Float32Array;
-}
-
-/** All tensors of a checkpoint, in the order of the file. */
-function placesIn({ state, latest, adamM, adamV }: Checkpoint): Place[] {
-  invariant(state.length === STATE_COUNT, `a state of ${state.length} values`);
-  invariant(latest.length === STATE_COUNT, `a latest state of ${latest.length} values`);
-  invariant(adamM.length === PARAMETER_COUNT, `${adamM.length} first moments`);
-  invariant(adamV.length === PARAMETER_COUNT, `${adamV.length} second moments`);
-  return [
-    ...[...PARAMETERS, ...STATISTICS].map((spec) => ({ name: spec.name, spec, vector: state })),
-    ...[...PARAMETERS, ...STATISTICS].map((spec) => ({ name: `latest.${spec.name}`, spec, vector: latest })),
-    ...PARAMETERS.map((spec) => ({ name: `adam.m.${spec.name}`, spec, vector: adamM })),
-    ...PARAMETERS.map((spec) => ({ name: `adam.v.${spec.name}`, spec, vector: adamV })),
-  ];
-}
-
-/** SHA-256 over all other metadata, as JSON pairs sorted by key, and then all tensor bytes. */
-function checksum(metadata: ReadonlyMap<string, string>, data: Uint8Array): string {
-  const covered = [...metadata].filter(([key]) => key !== "sha256").sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash("sha256").update(JSON.stringify(covered)).update(data).digest("hex");
+/** What the checksum covers after the tensors' bytes: all other metadata, as JSON pairs sorted by key. */
+function coveredMetadata(metadata: ReadonlyMap<string, string>): string {
+  return JSON.stringify([...metadata].filter(([key]) => key !== "sha256").sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function requireFormat(file: TensorFile, where: string): void {
@@ -164,22 +127,13 @@ function requireFormat(file: TensorFile, where: string): void {
       `${where} has checkpoint format ${version}, but this lockstep knows formats up to ${FORMAT_VERSION}; update it`,
     );
   }
+  if (version === 1) {
+    throw refuse(
+      `${where} was written by an earlier lockstep: it has checkpoint format 1, this one reads format ` +
+        `${FORMAT_VERSION}; use it with the lockstep that wrote it, or train anew`,
+    );
+  }
   if (version < FORMAT_VERSION) throw damaged(where, `checkpoint format ${version} never existed`);
-}
-
-function requireTensors({ tensors }: TensorFile, expected: ReadonlySet<string>, where: string): void {
-  const missing = [...expected].filter((name) => !tensors.has(name));
-  const unknown = [...tensors.keys()].filter((name) => !expected.has(name));
-  const faults: string[] = [];
-  if (missing.length > 0) faults.push(`lacks ${listed(missing)}`);
-  if (unknown.length > 0) faults.push(`has the unknown ${listed(unknown)}`);
-  if (faults.length === 0) return;
-  throw refuse(`${where} is of another model: it ${faults.join(" and ")}; use a checkpoint that lockstep wrote`);
-}
-
-function listed(names: readonly string[]): string {
-  const named = names.slice(0, NAMED_TENSORS).join(", ");
-  return names.length > NAMED_TENSORS ? `${named} and ${names.length - NAMED_TENSORS} more tensors` : named;
 }
 
 function requireSha256(key: "sha256" | "weightsSha256", found: string, file: TensorFile, where: string): void {
@@ -208,21 +162,32 @@ function countIn(file: TensorFile, key: string, where: string): number {
 }
 
 function configIn(file: TensorFile, where: string): Record<string, unknown> {
-  const text = textIn(file, "config", where);
-  let config: unknown;
-  try {
-    config = JSON.parse(text);
-  } catch (error) {
-    throw damaged(where, `its config is not JSON (${messageOf(error)})`);
-  }
+  const config = jsonIn(file, "config", where);
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw damaged(where, "its config is not a JSON object");
   }
   return config as Record<string, unknown>;
 }
 
-function allFinite(values: Float32Array): boolean {
-  return values.every(Number.isFinite);
+function progressIn(file: TensorFile, epoch: number, where: string): CheckpointProgress {
+  const progress = checkProgress(jsonIn(file, "progress", where), epoch);
+  if (typeof progress === "string") throw damaged(where, `its progress is not valid (${progress})`);
+  return progress;
+}
+
+function progressText({ progress, epoch }: Checkpoint): string {
+  const checked = checkProgress(progress, epoch);
+  invariant(typeof checked !== "string", `the progress in a checkpoint: ${JSON.stringify(checked)}`);
+  return JSON.stringify(progress);
+}
+
+function jsonIn(file: TensorFile, key: string, where: string): unknown {
+  try {
+    return JSON.parse(textIn(file, key, where));
+  } catch (error) {
+    if (error instanceof LockstepError) throw error;
+    throw damaged(where, `its ${key} is not JSON (${messageOf(error)})`);
+  }
 }
 
 function damaged(where: string, fault: string): LockstepError {

@@ -15,12 +15,10 @@ interface ValueInfo {
 const valueInfo = z.registry<ValueInfo>();
 
 /** A whole number from `min` to `max`, in plain decimal notation when it comes as text: no `1e3`, `0x10` or ` 5`. */
-export function integer(min: number, max: number) {
+export function integer(min: number, max: number, placeholder = "N") {
   const allowed = `a whole number from ${min} to ${max}`;
   const number = z.number({ error: allowed }).int({ error: allowed }).min(min, allowed).max(max, allowed);
-  return z
-    .preprocess(integerFromText, number)
-    .register(valueInfo, { placeholder: "N", allowed, range: `${min} to ${max}` });
+  return z.preprocess(integerFromText, number).register(valueInfo, { placeholder, allowed, range: `${min} to ${max}` });
 }
 
 /** Like `integer`, and the word `auto` besides. */
@@ -74,12 +72,41 @@ export function text(placeholder: string, allowed: string) {
   return z.string({ error: allowed }).trim().min(1, allowed).register(valueInfo, { placeholder, allowed });
 }
 
-/** A ZeroMQ endpoint that `accepts` takes. */
-export function endpoint(allowed: string, accepts: (endpoint: string) => boolean) {
+/** A ZeroMQ endpoint to listen on. */
+export function listenEndpoint() {
+  return endpoint("tcp://HOST:PORT, tcp://HOST:* for a free port, or ipc://PATH", isListenEndpoint);
+}
+
+/** A ZeroMQ endpoint to connect to. */
+export function connectEndpoint() {
+  return endpoint("tcp://HOST:PORT or ipc://PATH", isConnectEndpoint);
+}
+
+function endpoint(allowed: string, accepts: (endpoint: string) => boolean) {
   return z
     .string({ error: allowed })
     .refine(accepts, { error: allowed })
     .register(valueInfo, { placeholder: "ADDRESS", allowed, range: allowed });
+}
+
+/** `tcp://HOST:PORT`, captured; a host is a name, an IPv4 address or an IPv6 address in brackets. */
+const TCP_ENDPOINT = /^tcp:\/\/(?<host>\*|[\w.-]+|\[[\da-f:.%\w]+\]):(?<port>\*|\d{1,5})$/i;
+
+/** Unix socket paths are limited to 107 bytes on Linux (sun_path in unix(7)). */
+const IPC_ENDPOINT = /^ipc:\/\/[^\0]{1,107}$/;
+
+function isListenEndpoint(address: string): boolean {
+  const tcp = TCP_ENDPOINT.exec(address)?.groups;
+  return tcp ? tcp.port === "*" || isPort(tcp.port) : IPC_ENDPOINT.test(address);
+}
+
+function isConnectEndpoint(address: string): boolean {
+  const tcp = TCP_ENDPOINT.exec(address)?.groups;
+  return tcp ? tcp.host !== "*" && isPort(tcp.port) : IPC_ENDPOINT.test(address);
+}
+
+function isPort(digits: string | undefined): boolean {
+  return Number(digits) >= 1 && Number(digits) <= 65_535;
 }
 
 /** An option's help, default and allowed values, read back from its schema. */

@@ -7,10 +7,11 @@
 
 import { z } from "zod";
 import {
-  endpoint,
+  connectEndpoint,
   fraction,
   integer,
   integerOrAuto,
+  listenEndpoint,
   oneOf,
   positiveNumber,
   someOf,
@@ -35,6 +36,9 @@ const training = {
     .default(0.998)
     .describe("how much of the weights' running average a step keeps; the average is what is tested and saved"),
   augment: toggle().default(false).describe("distort the training images at random; part of recipe best"),
+  clipNorm: positiveNumber(1_000_000)
+    .exactOptional()
+    .describe("scale gradients whose norm over all weights is larger down to it; not clipped if not given"),
   seed: integer(0, Number.MAX_SAFE_INTEGER).default(1).describe("decides initial weights, order and distortion"),
 };
 
@@ -60,15 +64,28 @@ const json = { json: toggle().default(false).describe("print the result as one J
 const quiet = { quiet: toggle().default(false).describe("print only the result and warnings") };
 
 const output = {
-  runDir: text("DIR", "a folder that holds no run yet")
+  runDir: text("DIR", "a folder that holds no run yet, or with --resume one that does")
     .exactOptional()
     .describe("folder for config, metrics and checkpoints; runs/<time>-seed<seed> if not given"),
   logEvery: integer(1, 1_000_000).default(400).describe("steps between two lines of progress"),
   trace: text("FILE", "the path of a file to write")
     .exactOptional()
     .describe("write when each worker and the coordinator did what, for chrome://tracing or ui.perfetto.dev"),
+  recordEvents: text("FILE", "the path of a file to write")
+    .exactOptional()
+    .describe("write all that the coordinator is told and decides, for lockstep replay"),
   ...json,
   ...quiet,
+};
+
+const checkpoints = {
+  resume: toggle()
+    .default(false)
+    .describe("go on with the run in --run-dir, or the newest in runs/, from its last checkpoint, with its options"),
+  checkpointEvery: integer(0, 1_000_000_000, "STEPS")
+    .default(0)
+    .describe("steps between two checkpoints, besides one after each epoch; 0: only those"),
+  keepCheckpoints: integer(1, 1_000_000, "K").default(3).describe("newest checkpoints to keep, besides the best one"),
 };
 
 const metrics = {
@@ -93,15 +110,11 @@ const localWorkers = {
 };
 
 const listen = {
-  listen: endpoint("tcp://HOST:PORT, tcp://HOST:* for a free port, or ipc://PATH", isListenEndpoint)
-    .default("tcp://127.0.0.1:5555")
-    .describe("address that workers connect to"),
+  listen: listenEndpoint().default("tcp://127.0.0.1:5555").describe("address that workers connect to"),
 };
 
 const connection = {
-  connect: endpoint("tcp://HOST:PORT or ipc://PATH", isConnectEndpoint)
-    .default("tcp://127.0.0.1:5555")
-    .describe("the coordinator's address"),
+  connect: connectEndpoint().default("tcp://127.0.0.1:5555").describe("the coordinator's address"),
   coordinatorTimeoutS: integer(1, 604_800)
     .default(60)
     .describe("give up after this many seconds without a coordinator"),
@@ -109,6 +122,15 @@ const connection = {
 
 const checkpoint = {
   checkpoint: text("FILE", "the path of a checkpoint (.safetensors)").describe("the checkpoint to evaluate (required)"),
+};
+
+const recording = {
+  events: text("FILE", "the path of a recording").describe("the recording that --record-events wrote (required)"),
+};
+
+const interruptions = {
+  interruptions: integer(1, 100).default(4).describe("how often the run is ended, by SIGKILL and SIGTERM in turns"),
+  checkpointEvery: checkpoints.checkpointEvery,
 };
 
 /** What `lockstep bench` can measure, in the order in which it does. */
@@ -149,6 +171,7 @@ export const COMMAND_OPTIONS = {
     Training: training,
     Data: trainingData,
     Workers: { ...localWorkers, ...fleet },
+    Checkpoints: checkpoints,
     Output: output,
     Metrics: metrics,
   },
@@ -157,6 +180,7 @@ export const COMMAND_OPTIONS = {
     Training: training,
     Data: trainingData,
     Workers: fleet,
+    Checkpoints: checkpoints,
     Output: output,
     Metrics: metrics,
   },
@@ -164,12 +188,23 @@ export const COMMAND_OPTIONS = {
   eval: { Input: { ...checkpoint, ...data }, Compute: engine, Output: json },
   doctor: { Input: data, Output: json },
   bench: { Measuring: bench, Data: data, Output: reports },
+  replay: { Input: recording, Output: { ...json, ...quiet } },
+  "verify-resume": {
+    Interruptions: interruptions,
+    Training: training,
+    Data: trainingData,
+    Workers: localWorkers,
+    Output: { ...json, ...quiet },
+  },
 } as const satisfies Record<string, Record<string, OptionTable>>;
 
 export type CommandName = keyof typeof COMMAND_OPTIONS;
 export type OptionTable = Readonly<Record<string, z.ZodType>>;
 
-const trainingSchema = z.object({ ...training, ...trainingData, ...fleet, ...output, ...metrics, ...derived });
+const trainingSchema = z.object({
+  ...{ ...training, ...trainingData, ...fleet, ...checkpoints },
+  ...{ ...output, ...metrics, ...derived },
+});
 
 export const COMMAND_SCHEMAS = {
   train: trainingSchema.extend(localWorkers),
@@ -178,6 +213,8 @@ export const COMMAND_SCHEMAS = {
   eval: z.object({ ...checkpoint, ...data, ...engine, ...json }),
   doctor: z.object({ ...data, ...json }),
   bench: z.object({ ...bench, ...data, ...reports }),
+  replay: z.object({ ...recording, ...json, ...quiet }),
+  "verify-resume": z.object({ ...interruptions, ...training, ...trainingData, ...localWorkers, ...json, ...quiet }),
 } as const satisfies Record<CommandName, z.ZodObject>;
 
 /** What `train` and `coordinator` have in common. */
@@ -188,7 +225,20 @@ export type WorkerConfig = z.infer<typeof COMMAND_SCHEMAS.worker>;
 export type EvalConfig = z.infer<typeof COMMAND_SCHEMAS.eval>;
 export type DoctorConfig = z.infer<typeof COMMAND_SCHEMAS.doctor>;
 export type BenchConfig = z.infer<typeof COMMAND_SCHEMAS.bench>;
+export type ReplayConfig = z.infer<typeof COMMAND_SCHEMAS.replay>;
+export type VerifyResumeConfig = z.infer<(typeof COMMAND_SCHEMAS)["verify-resume"]>;
 export type BenchSuite = (typeof BENCH_SUITES)[number];
+
+/** The options that decide the weights, together with the data and the engine: a run is resumed with the same ones. */
+export const DECISIVE_OPTIONS: readonly (keyof TrainingConfig)[] = [
+  ...(Object.keys(training) as (keyof typeof training)[]).filter((key) => key !== "recipe"),
+  "limitTrain",
+];
+
+/** What `--resume` does not take over from the run: the options of a run that are about one start of it. */
+export const OPTIONS_OF_ONE_START: readonly (keyof TrainingConfig)[] = [
+  ...(["resume", "runDir", "trace", "recordEvents", "json", "quiet", "metricsPort", "metricsHost"] as const),
+];
 
 /** The resolved options of a command. */
 export type CommandConfig<Command extends CommandName> = z.infer<(typeof COMMAND_SCHEMAS)[Command]>;
@@ -217,31 +267,12 @@ export function conflict(config: Partial<TrainConfig>, name: (key: string) => st
 
 /**
  * The configuration as plain JSON, fit for `config.json`, and to be given again with `--config`: a metrics port that
- * nobody asked for is left out, so that it is not insisted on then.
+ * nobody asked for is left out, so that it is not insisted on then, and so is whether this start resumed the run.
  */
 export function publicConfig(config: CommandConfig<CommandName>): Record<string, unknown> {
-  const hidden = "metricsPortExplicit" in config && !config.metricsPortExplicit ? ["metricsPort"] : [];
+  const hidden = ["resume"];
+  if ("metricsPortExplicit" in config && !config.metricsPortExplicit) hidden.push("metricsPort");
   return Object.fromEntries(
     Object.entries(config).filter(([key, value]) => !(key in derived) && !hidden.includes(key) && value !== undefined),
   );
-}
-
-/** `tcp://HOST:PORT`, captured; a host is a name, an IPv4 address or an IPv6 address in brackets. */
-const TCP_ENDPOINT = /^tcp:\/\/(?<host>\*|[\w.-]+|\[[\da-f:.%\w]+\]):(?<port>\*|\d{1,5})$/i;
-
-/** Unix socket paths are limited to 107 bytes on Linux (sun_path in unix(7)). */
-const IPC_ENDPOINT = /^ipc:\/\/[^\0]{1,107}$/;
-
-function isListenEndpoint(address: string): boolean {
-  const tcp = TCP_ENDPOINT.exec(address)?.groups;
-  return tcp ? tcp.port === "*" || isPort(tcp.port) : IPC_ENDPOINT.test(address);
-}
-
-function isConnectEndpoint(address: string): boolean {
-  const tcp = TCP_ENDPOINT.exec(address)?.groups;
-  return tcp ? tcp.host !== "*" && isPort(tcp.port) : IPC_ENDPOINT.test(address);
-}
-
-function isPort(digits: string | undefined): boolean {
-  return Number(digits) >= 1 && Number(digits) <= 65_535;
 }

@@ -14,6 +14,22 @@ export type TrainingEvent =
       readonly trainSamples: number;
       readonly testSamples: number;
       readonly workers: number;
+      /** Steps done before: above 0 where a run is resumed. */
+      readonly step: number;
+    }
+  /** The run goes on from a checkpoint. */
+  | {
+      readonly type: "resumed";
+      readonly runDir: string;
+      /** The checkpoint's. */
+      readonly path: string;
+      /** Steps done before. */
+      readonly step: number;
+      readonly totalSteps: number;
+      /** Of the next step, from 1; the last one where there is none. */
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly testSamples: number;
     }
   | {
       readonly type: "worker-joined";
@@ -35,6 +51,16 @@ export type TrainingEvent =
       /** Shards that other workers now compute in its place. */
       readonly shardsReassigned: number;
       readonly workers: number;
+    }
+  /** A worker is late with its shards: idle ones, now or as soon as there are any, compute them as well. */
+  | {
+      readonly type: "worker-late";
+      readonly worker: string;
+      /** From 1. */
+      readonly step: number;
+      readonly shards: number;
+      /** Since it was last heard to compute anything. */
+      readonly lateMs: number;
     }
   /** `--workers auto` has found out how many of the workers are fastest; the others stand by. */
   | {
@@ -59,6 +85,10 @@ export type TrainingEvent =
       readonly samples: number;
       /** Those of them that were classified correctly, before the step. */
       readonly correct: number;
+      /** Samples of the epoch that have counted so far, each of them once: as counted when results came. */
+      readonly samplesCounted: number;
+      /** Norm of the gradient over all weights, before it was clipped; null without `clipNorm`. */
+      readonly gradientNorm: number | null;
       /** From the step's first assignment to its weights. */
       readonly stepMs: number;
       readonly workers: number;
@@ -80,7 +110,15 @@ export type TrainingEvent =
       readonly samplesPerSecond: number;
     }
   | { readonly type: "rejected"; readonly reason: string }
+  /** A checkpoint is safely on disk. */
   | { readonly type: "checkpoint"; readonly path: string; readonly step: number }
+  /** One could not be written; the training goes on. Warnings say when that begins and ends. */
+  | {
+      readonly type: "checkpoint-failed";
+      readonly message: string;
+      /** The newest step that was to be saved. */
+      readonly step: number;
+    }
   | { readonly type: "warning"; readonly message: string }
   | { readonly type: "finished"; readonly result: TrainingResult };
 
@@ -171,11 +209,16 @@ export interface TrainingResult {
   readonly steps: number;
   /** Training samples that went into the weights. */
   readonly samples: number;
+  /** Samples that should have gone into them and did not, and those that did twice: counted, and 0. */
+  readonly samplesLost: number;
+  readonly samplesRepeated: number;
+  /** The step of the checkpoint from which the run was resumed; all times, speeds and workers are those since. */
+  readonly resumedFrom: number | null;
   /** From the first assignment to the last weights, evaluation included. */
   readonly trainSeconds: number;
   /** From the start of the coordinator to its end. */
   readonly wallSeconds: number;
-  /** Training samples over `trainSeconds`. */
+  /** Training samples of that time over `trainSeconds`. */
   readonly samplesPerSecond: number;
   /** Most workers that were ready at one time. */
   readonly workers: number;
@@ -185,6 +228,7 @@ export interface TrainingResult {
   /** SHA-256 over the little-endian float32 parameters, then running statistics, in table order. */
   readonly weightsSha256: string;
   readonly runDir: string;
+  /** Empty when nothing was saved. */
   readonly checkpoint: string;
   /** Null when the run was too short to tell. */
   readonly efficiency: Efficiency | null;

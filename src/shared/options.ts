@@ -33,7 +33,8 @@ export function addOptions(command: Command, name: CommandName): Command {
 
 const SOURCES_HELP = `
 Any option can also be an environment variable (LOCKSTEP_BATCH_SIZE for --batch-size) or a key of the
---config file (batchSize). A flag wins over the environment, then the file, the recipe and the defaults.`;
+--config file (batchSize). A flag wins over the environment, then the file, a run that is resumed, the recipe
+and the defaults.`;
 
 /** Command lines to copy, each with what it does, at the end of a command's help. */
 export function addExamples(command: Command, examples: readonly (readonly [line: string, what: string])[]): Command {

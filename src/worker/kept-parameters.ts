@@ -10,12 +10,17 @@ export interface VersionName {
   readonly averaged: boolean;
 }
 
+interface Kept {
+  readonly version: number;
+  readonly values: Float32Array;
+}
+
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** The slices of the state vector that a worker keeps, as `Holdings` counts them, in the frames in which they came. */
 export class KeptParameters {
   readonly #memory: PayloadMemory;
-  readonly #kept: Record<SliceName, (Float32Array | undefined)[]>;
+  readonly #kept: Record<SliceName, (Kept | undefined)[]>;
 
   /** @param memory of the transport that the frames come from */
   constructor(memory: PayloadMemory) {
@@ -30,15 +35,20 @@ export class KeptParameters {
     const place = copyOf(version, averaged);
     const former = copies[place];
     this.#memory.retain(frame);
-    copies[place] = alignedFloats(frame);
-    if (former !== undefined) this.#memory.release(former);
+    copies[place] = { version, values: alignedFloats(frame) };
+    if (former !== undefined) this.#memory.release(former.values);
+  }
+
+  /** Whether this very version stands where it belongs. */
+  has(slice: SliceName, { version, averaged }: VersionName): boolean {
+    return this.#kept[slice][copyOf(version, averaged)]?.version === version;
   }
 
   /** The slice's values, which are not to be written to. */
   of(slice: SliceName, { version, averaged }: VersionName): Float32Array {
     const kept = this.#kept[slice][copyOf(version, averaged)];
-    invariant(kept !== undefined, `slice ${slice} of version ${version} was not received`);
-    return kept;
+    invariant(kept?.version === version, `slice ${slice} of version ${version} was not received`);
+    return kept.values;
   }
 }
 

@@ -71,11 +71,13 @@ export class TaskRunner {
     this.#parameters.keep(name.slice, name, frame);
   }
 
-  /** Does what can be done for the next task before the last of its parameters, the convolutions', have come. */
+  /** Does what can be done for the next task before the last of its parameters have come. */
   anticipate(task: Assign, samples: Uint32Array): void {
     const [first] = task.shards;
     if (first === undefined) return;
-    this.#load("dense", { version: task.step, averaged: false });
+    const name = { version: task.step, averaged: false };
+    // Nearly always it is the convolutions' slice that is still to come; not so where a dense result was lost.
+    for (const slice of SLICE_NAMES) if (this.#parameters.has(slice, name)) this.#load(slice, name);
     this.#clock.gatherAhead(() => this.#gather(task, samples.subarray(0, first.count)));
     this.#gathered = task;
   }

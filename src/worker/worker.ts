@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { Clock } from "../shared/clock.ts";
+import { type Clock, tickEvery } from "../shared/clock.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
 import { messageOf, type Signal } from "../shared/errors.ts";
 import { modelDigest } from "../shared/model/digest.ts";
@@ -8,7 +8,8 @@ import { decodeFromCoordinator, encode, type Frames, wordsOf } from "../shared/p
 import { LIMITS, PROTOCOL_VERSION, type WorkerMessage } from "../shared/protocol/messages.ts";
 import type { WorkerTransport } from "../shared/transport/transport.ts";
 import type { Engine } from "./engines/engine.ts";
-import { type Effect, type Event, initialState, type State, type Task, transition } from "./machine.ts";
+import { initialState, transition } from "./machine/machine.ts";
+import type { Effect, Event, State, Task } from "./machine/types.ts";
 import { TaskClock } from "./task-clock.ts";
 import { type TaskListener, TaskRunner } from "./task-runner.ts";
 
@@ -63,8 +64,11 @@ export class Worker {
   /** Works until the coordinator ends the run, refuses this worker or stays away; then the transport is closed. */
   async run(): Promise<WorkerEnd> {
     const { transport, clock } = this.#options;
-    transport.start((frames) => this.#receive(frames));
-    const stopTicking = clock.every(TICK_MS, () => this.#handle({ type: "tick" }));
+    transport.start({
+      onMessage: (frames) => this.#receive(frames),
+      onDamaged: (problem) => this.#handle({ type: "malformed", problem }),
+    });
+    const stopTicking = tickEvery(clock, TICK_MS, (stoppedMs) => this.#handle({ type: "tick", stoppedMs }));
     this.#handle({ type: "start" });
     const end = await this.#ended;
     stopTicking();
@@ -139,6 +143,8 @@ export class Worker {
 
   async #run(task: Task): Promise<void> {
     const listener = this.#listener(task);
+    // Its parameters may be gone by now.
+    if (listener.isCancelled()) return;
     this.#taskClock.begin();
     if (task.type === "evaluate") await this.#runner.evaluate(task, listener);
     else await this.#runner.computeStep(task, this.#samplesOf(task), listener);

@@ -8,7 +8,7 @@ import { takeTurns } from "../../src/bench/rounds.ts";
 import { gradientsOf, shardOf } from "../../src/bench/suites/engine.ts";
 import { trainingOf } from "../../src/bench/suites/training.ts";
 import { reportMarkdown } from "../../src/bench/table.ts";
-import { inWorkshop, type Workshop } from "../../src/bench/workshop.ts";
+import { inWorkshop, type Workshop } from "../../src/workshop/workshop.ts";
 import type { BenchConfig } from "../../src/shared/config.ts";
 import { type Dataset, loadDataset } from "../../src/shared/data/dataset.ts";
 import { LockstepError, messageOf } from "../../src/shared/errors.ts";
@@ -48,6 +48,7 @@ export function compareRevision(revision: string, config: BenchConfig): Promise<
       const batchSizes = config.quick ? [256] : [64, 256, 1024];
       await report("training", "whole runs in steady state", revision, batchSizes, measure);
     }
+    return 0;
   });
 }
 

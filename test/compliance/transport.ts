@@ -18,26 +18,31 @@ export function transportCompliance(name: string, network: NetworkUnderTest): vo
     let coordinator: CoordinatorTransport;
     let received: { peer: PeerId; text: string; frames: Frames }[];
     let unreachable: PeerId[];
+    let damaged: unknown[];
     let open: { close(): Promise<void> }[];
 
     beforeEach(async () => {
-      [received, unreachable] = [[], []];
+      [received, unreachable, damaged] = [[], [], []];
       coordinator = await network.listen();
       open = [coordinator];
       coordinator.start({
         onMessage: (peer, frames) => received.push({ peer, text: textOf(frames[0]), frames }),
         onUnreachable: (peer) => unreachable.push(peer),
+        onDamaged: (...told) => damaged.push(told),
       });
     });
 
-    afterEach(() => Promise.all(open.map((end) => end.close())));
+    afterEach(async () => {
+      await Promise.all(open.map((end) => end.close()));
+      expect(damaged, "told to be damaged").toEqual([]);
+    });
 
     /** A worker that is connected, and what it has heard. */
     async function join(id: string) {
       const worker = network.connect(coordinator.address);
       open.push(worker);
       const heard: Frames[] = [];
-      worker.start((frames) => heard.push(frames));
+      worker.start({ onMessage: (frames) => heard.push(frames), onDamaged: (problem) => damaged.push(problem) });
       // As workers do: greet until somebody answers.
       await vi.waitUntil(() => {
         worker.send([bytes(`hello ${id}`)]);

@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { Metrics } from "../../src/coordinator/metrics.ts";
+import type { TrainConfig } from "../../src/shared/config.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
 import { epoch, started, step, workerLeft, workerPhases } from "./training-events.ts";
 
 const FREE = { decideMs: 0, reduceMs: 0, adamMs: 0, sendMs: 0, tailMs: 0 };
 
-function setUp() {
+function setUp(options: Partial<TrainConfig> = {}) {
   const clock = { ms: 0 };
-  const metrics = new Metrics({ config: configFrom("train", {}), version: "1.2.3", now: () => clock.ms });
+  const metrics = new Metrics({ config: configFrom("train", options), version: "1.2.3", now: () => clock.ms });
   /** The samples of lockstep's own metrics, by name and labels. */
   const samples = async () => {
     const lines = (await metrics.text()).split("\n").filter((line) => line.startsWith("lockstep_"));
@@ -60,6 +61,41 @@ test("a run is counted", async () => {
   expect(await samples()).toMatchObject(expected);
   // Asking must not count anything again.
   expect(await samples()).toMatchObject(expected);
+});
+
+test("checkpoints are counted, and which is the last on disk", async () => {
+  const { metrics, samples } = setUp();
+  expect(await samples()).not.toHaveProperty("lockstep_checkpoint_step");
+  const at = { runDir: "r", path: "p", totalSteps: 9380, epoch: 1, epochs: 10, testSamples: 10_000 };
+  metrics.record({ type: "resumed", ...at, step: 300 });
+  expect(await samples()).toMatchObject({ lockstep_checkpoint_step: 300, lockstep_checkpoints_total: 0 });
+  metrics.record({ type: "checkpoint", path: "p", step: 400 });
+  metrics.record({ type: "checkpoint-failed", message: "the disk is full", step: 500 });
+  expect(await samples()).toMatchObject({
+    lockstep_checkpoint_step: 400,
+    lockstep_checkpoints_total: 1,
+    lockstep_checkpoint_failures_total: 1,
+  });
+});
+
+test("samples that have counted, and epochs in which all have, are told", async () => {
+  const { metrics, samples } = setUp();
+  expect(await samples()).toMatchObject({ lockstep_epoch_samples_counted: 0, lockstep_epochs_covered_total: 0 });
+  metrics.record(step({ samplesCounted: 25_600 }));
+  expect(await samples()).toMatchObject({ lockstep_epoch_samples_counted: 25_600, lockstep_epochs_covered_total: 0 });
+  metrics.record(step({ samplesCounted: 60_000 }));
+  metrics.record(epoch());
+  expect(await samples()).toMatchObject({ lockstep_epoch_samples_counted: 60_000, lockstep_epochs_covered_total: 1 });
+});
+
+test("the gradient's norm is told where it is clipped", async () => {
+  const clipping = setUp({ clipNorm: 1 });
+  expect(await clipping.samples()).not.toHaveProperty("lockstep_gradient_norm");
+  clipping.metrics.record(step({ gradientNorm: 2.5 }));
+  expect(await clipping.samples()).toMatchObject({ lockstep_gradient_norm: 2.5 });
+  const { metrics } = setUp();
+  metrics.record(step({ gradientNorm: null }));
+  expect(await metrics.text()).not.toContain("lockstep_gradient_norm");
 });
 
 test("phases are counted by worker and for the coordinator, in seconds", async () => {

@@ -13,6 +13,7 @@ import { PARAMETER_COUNT, STATE_COUNT } from "../../src/shared/model/lenet5.ts";
 import { SharedPool } from "../../src/shared/transport/shared-pool.ts";
 import { sharedMemory, VectorMemory } from "../../src/shared/vector/vector-memory.ts";
 import { adamLoop, type PlainMoments } from "../support/adam-loop.ts";
+import { checkpointOf } from "../support/checkpoints.ts";
 import { expectSameBits, randomVector } from "../support/floats.ts";
 
 const memory = new VectorMemory();
@@ -69,6 +70,43 @@ test("steps the parameters by Adam and moves the statistics with momentum 0.1, a
   expectSameBits(model.state.slice(PARAMETER_COUNT), statistics, "statistics");
   expectSameBits(model.adamM, expected.m, "m");
   expectSameBits(model.adamV, expected.v, "v");
+});
+
+describe("restored", () => {
+  test("goes on to the same bits", () => {
+    const whole = new ModelState(memory, start, 0.9);
+    for (let step = 0; step < 3; step++) stepBy(contributionOf(step), SLICE_NAMES, whole);
+    const saved = checkpointOf(3, {
+      ...{ state: whole.average.slice(), latest: whole.state },
+      ...{ adamM: whole.adamM.slice(), adamV: whole.adamV.slice() },
+    });
+    const pool = new SharedPool(sharedMemory());
+    for (const restored of [
+      new ModelState(memory, randomVector(STATE_COUNT, 9), 0.9),
+      new ModelState(pool.vectors, randomVector(STATE_COUNT, 9), 0.9, pool),
+    ]) {
+      restored.restore(saved);
+      expect(restored.step).toBe(3);
+      expectSameBits(restored.state, saved.latest, "state");
+      expectSameBits(Float32Array.from(restored.snapshot(3, "conv")), saved.latest.slice(0, SLICES.conv.stateLength));
+      expectSameBits(restored.average, saved.state, "average");
+    }
+    const restored = new ModelState(memory, randomVector(STATE_COUNT, 9), 0.9);
+    restored.restore(saved);
+    for (let step = 3; step < 6; step++) {
+      stepBy(contributionOf(step), SLICE_NAMES, whole);
+      stepBy(contributionOf(step), SLICE_NAMES, restored);
+    }
+    expectSameBits(restored.state, whole.state, "state");
+    expectSameBits(restored.average, whole.average, "average");
+    expectSameBits(restored.adamM, whole.adamM, "m");
+    expectSameBits(restored.adamV, whole.adamV, "v");
+  });
+
+  test("in the middle of a run is refused", () => {
+    stepBy(contributionOf(0));
+    expect(() => model.restore(checkpointOf(3))).toThrow("a model that is in use was to be restored");
+  });
 });
 
 test("gives the same bits for either order of the slices", () => {

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Progress, type ProgressOptions } from "../../src/coordinator/progress.ts";
 import type { TextStream } from "../../src/shared/text-output.ts";
-import { epoch, finished, started, step, workerLeft } from "./training-events.ts";
+import { epoch, finished, resumed, started, step, workerLeft } from "./training-events.ts";
 
 class FakeStream implements TextStream {
   text = "";
@@ -121,6 +121,32 @@ describe("without a terminal", () => {
     ]);
   });
 
+  test("a resumed run says where it goes on, and how much was done since", () => {
+    const { progress, stdout } = setUp();
+    progress.handle(resumed());
+    progress.handle(started({ step: 1500 }));
+    progress.handle(step({ step: 1600, epoch: 2, stepInEpoch: 662 }));
+    progress.handle(finished({ resumedFrom: 1500 }));
+    expect(stdout.lines.slice(0, 4)).toEqual([
+      "Resuming runs/a from step 1,500 of 9,380 (epoch 2 of 10)",
+      "Training on 60,000 images: 10 epochs of 938 steps, 2 workers",
+      ACCURACY,
+      "Trained 7,880 steps (9,380 in all) in 24.3 s: 24,651 images/s with 2 workers, wasm engine",
+    ]);
+  });
+
+  test("a run that was complete before is told as such", () => {
+    const { progress, stdout } = setUp();
+    progress.handle(resumed({ step: 9380, epoch: 10 }));
+    progress.handle(finished({ resumedFrom: 9380, workers: 0, trainSeconds: 0 }));
+    expect(stdout.lines).toEqual([
+      "Resuming runs/a from step 9,380 of 9,380 (epoch 10 of 10)",
+      ACCURACY,
+      "Weights 0123456789abcdef (SHA-256), checkpoint runs/a/checkpoints/step-009380.safetensors",
+      "Evaluate them with: npx lockstep eval --checkpoint runs/a/checkpoints/step-009380.safetensors",
+    ]);
+  });
+
   test("a coordinator says how to start a worker", () => {
     const { progress, stdout, stderr } = setUp({ workersByHand: true });
     progress.handle({ type: "listening", address: "tcp://0.0.0.0:5555" });
@@ -178,6 +204,19 @@ describe("on a terminal", () => {
     progress.close();
     expect(vi.getTimerCount()).toBe(0);
     expect(stdout.text.endsWith("\u001B[0J")).toBe(true);
+  });
+
+  test("of a resumed run, the bar begins where that does", () => {
+    const { progress, stdout, clock } = setUp({}, new FakeStream(120));
+    progress.handle(started({ step: 8442 }));
+    vi.advanceTimersByTime(100);
+    expect(stdout.text).toContain("] 90 % | Epoch 10/10 | step 8,442/9,380 | loss - | 0 img/s | ETA - | 2 workers");
+    clock.ms = 1000;
+    progress.handle(step({ step: 8911, stepInEpoch: 469, epoch: 10, samples: 30_000 }));
+    stdout.text = "";
+    vi.advanceTimersByTime(100);
+    expect(stdout.text).toContain("] 95 % | Epoch 10/10 | step 8,911/9,380 | loss 0.0907 | 30,000 img/s | ETA 0:01 |");
+    progress.close();
   });
 
   test("lines are printed above it, on a cleared line, and it is drawn again", () => {

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { createRunDirectory } from "../../src/coordinator/run-directory.ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createRunDirectory, openRunDirectory, type RunDirectory } from "../../src/coordinator/run-directory.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
 import type { TrainConfig } from "../../src/shared/config.ts";
 import { epoch, started, step } from "./training-events.ts";
@@ -14,15 +14,20 @@ beforeEach(() => {
   process.chdir(folder);
 });
 afterEach(() => {
+  for (const run of opened.splice(0)) run.close();
   process.chdir(cwd);
   rmSync(folder, { recursive: true });
 });
 
-function setUp(options: Partial<TrainConfig> = {}) {
+const opened: RunDirectory[] = [];
+
+function setUp(options: Partial<TrainConfig> = {}, at?: Parameters<typeof openRunDirectory>[1]) {
   const clock = { now: new Date("2026-01-31T12:00:00.123Z") };
   const warnings: string[] = [];
   const config = configFrom("train", { seed: 7, logEvery: 2, ...options });
-  const run = createRunDirectory({ config, now: () => clock.now, warn: (message) => warnings.push(message) });
+  const all = { config, now: () => clock.now, warn: (message: string) => warnings.push(message) };
+  const run = at === undefined ? createRunDirectory(all) : openRunDirectory(all, at);
+  opened.push(run);
   const lines = () =>
     readFileSync(join(run.path, "metrics.ndjson"), "utf8")
       .split("\n")
@@ -46,6 +51,9 @@ test("holds the configuration and has a place for checkpoints", () => {
   expect(configFrom("train", written)).toEqual(config);
   expect(run.checkpointPath(938)).toBe("a/b/checkpoints/step-000938.safetensors");
   writeFileSync(run.checkpointPath(1_234_567), "");
+  expect(readdirSync(run.checkpointsFolder)).toEqual(["step-1234567.safetensors"]);
+  run.close();
+  expect(readdirSync(run.path).sort()).toEqual(["checkpoints", "config.json"]);
 });
 
 test("gets a line every logEvery steps of an epoch and for each epoch", () => {
@@ -84,11 +92,24 @@ test("warns once when metrics cannot be written, and goes on", () => {
   expect(warnings[0]).toMatch(/^cannot write a\/metrics\.ndjson, lines are lost: EISDIR/);
 });
 
-test("refuses a folder that holds a run", () => {
-  setUp({ runDir: "a" });
-  expect(() => setUp({ runDir: "a" })).toThrow("--run-dir a already holds a run (config.json); choose another folder");
+test("refuses a folder that holds a run, and leaves it as it is", () => {
+  setUp({ runDir: "a" }).run.close();
+  expect(() => setUp({ runDir: "a", epochs: 77 })).toThrow(
+    "--run-dir a already holds a run (config.json); continue it with --resume, or choose another folder",
+  );
+  expect(readFileSync("a/config.json", "utf8")).not.toContain("77");
   mkdirSync("b/checkpoints", { recursive: true });
   expect(() => setUp({ runDir: "b" })).toThrow("--run-dir b already holds a run (checkpoints)");
+});
+
+test("of runs that start in one folder at the same time, all but one are refused", () => {
+  const { run } = setUp({ runDir: "a" });
+  // As far as another has come that starts a moment later.
+  rmSync("a/config.json");
+  rmSync("a/checkpoints", { recursive: true });
+  expect(() => setUp({ runDir: "a" })).toThrow("--run-dir a is in use by another coordinator");
+  run.close();
+  expect(setUp({ runDir: "a" }).run.path).toBe("a");
 });
 
 test("takes an empty folder that exists", () => {
@@ -103,4 +124,68 @@ test("refuses a folder that cannot be made", () => {
   }
   writeFileSync("runs", "");
   expect(() => setUp()).toThrow("cannot make the run folder runs/");
+});
+
+describe("opened to be continued", () => {
+  const at = { step: 0, stepsPerEpoch: 10, evaluatedEpochs: 0 };
+
+  test("keeps its configuration, and goes on with its metrics", () => {
+    const first = setUp({ runDir: "a", epochs: 3 });
+    for (const number of [2, 4, 6]) first.run.record(step({ stepInEpoch: number, step: number }));
+    first.run.close();
+    const config = readFileSync("a/config.json", "utf8");
+    const { run, lines, warnings } = setUp({ runDir: "a", epochs: 4 }, { ...at, step: 4 });
+    expect(readFileSync("a/config.json", "utf8")).toBe(config);
+    run.record(step({ stepInEpoch: 6, step: 6, loss: 0.5 }));
+    run.close();
+    expect(lines().map(({ step: number, loss }) => [number, loss])).toEqual([
+      [2, 0.09068],
+      [4, 0.09068],
+      [6, 0.5],
+    ]);
+    expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    { what: "nothing at all", make: () => undefined },
+    { what: "no configuration", make: () => mkdirSync("a/checkpoints", { recursive: true }) },
+    {
+      what: "half a configuration, and what a killed process left",
+      make: () => {
+        mkdirSync("a");
+        writeFileSync("a/config.json", '{ "epochs": 1');
+        writeFileSync("a/.config.json.0123abcd.tmp", "{");
+        writeFileSync("a/.metrics.ndjson.0123abcd.tmp", "{");
+      },
+    },
+  ])("makes what is missing where there is $what", ({ make }) => {
+    make();
+    const { run, config } = setUp({ runDir: "a" }, at);
+    run.record(epoch());
+    run.close();
+    expect(configFrom("train", JSON.parse(readFileSync("a/config.json", "utf8")) as object)).toEqual(config);
+    expect(readdirSync("a").sort()).toEqual(["checkpoints", "config.json", "metrics.ndjson"]);
+  });
+
+  test("is refused while another coordinator writes there", () => {
+    const { run } = setUp({ runDir: "a" });
+    expect(() => setUp({ runDir: "a" }, at)).toThrow(
+      "--run-dir a is in use by another coordinator (this very process); wait for its end, or choose another folder",
+    );
+    run.close();
+    expect(setUp({ runDir: "a" }, at).run.path).toBe("a");
+  });
+
+  test("warns where metrics cannot be trimmed, and goes on", () => {
+    mkdirSync("a/metrics.ndjson", { recursive: true });
+    const { warnings } = setUp({ runDir: "a" }, at);
+    expect(warnings).toEqual([expect.stringMatching(/^cannot trim a\/metrics\.ndjson, .*: EISDIR/)]);
+  });
+
+  test("is refused where it cannot be written, and is not locked then", () => {
+    mkdirSync("a/config.json", { recursive: true });
+    expect(() => setUp({ runDir: "a" }, at)).toThrow("cannot make the run folder a: ");
+    rmSync("a/config.json", { recursive: true });
+    expect(setUp({ runDir: "a" }, at).run.path).toBe("a");
+  });
 });

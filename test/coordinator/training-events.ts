@@ -13,6 +13,21 @@ export function started(changes: Partial<EventOf<"started">> = {}): TrainingEven
     trainSamples: 60_000,
     testSamples: 10_000,
     workers: 2,
+    step: 0,
+    ...changes,
+  };
+}
+
+export function resumed(changes: Partial<EventOf<"resumed">> = {}): TrainingEvent {
+  return {
+    type: "resumed",
+    runDir: "runs/a",
+    path: "runs/a/checkpoints/step-001500.safetensors",
+    step: 1500,
+    totalSteps: 9380,
+    epoch: 2,
+    epochs: 10,
+    testSamples: 10_000,
     ...changes,
   };
 }
@@ -27,6 +42,8 @@ export function step(changes: Partial<EventOf<"step">> = {}): TrainingEvent {
     learningRate: 0.001,
     samples: 64,
     correct: 60,
+    samplesCounted: 25_600,
+    gradientNorm: null,
     stepMs: 2.5,
     workers: 2,
     phases: {
@@ -76,6 +93,9 @@ export function finished(changes: Partial<TrainingResult> = {}): TrainingEvent {
     epochs: 10,
     steps: 9380,
     samples: 600_000,
+    samplesLost: 0,
+    samplesRepeated: 0,
+    resumedFrom: null,
     trainSeconds: 24.34,
     wallSeconds: 25,
     samplesPerSecond: 24_650.8,

@@ -200,7 +200,7 @@ describe("the end of a run", () => {
     expect(countOf(events, "rejected")).toBe(0);
     expect(countOf(events, "warning")).toBe(0);
     expect(events.map(({ type }) => type).filter((type) => type !== "step")).toEqual([
-      ...["listening", "worker-joined", "started", "worker-joined", "epoch", "checkpoint", "finished"],
+      ...["listening", "worker-joined", "started", "worker-joined", "epoch", "finished"],
     ]);
   });
 

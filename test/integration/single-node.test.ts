@@ -138,8 +138,8 @@ describe.each(ISOLATIONS)("lockstep train --isolation %s", (isolation) => {
     const ended = await run.ended();
     expect(ended).toMatchObject({ code, stderr: "" });
     const [, steps] = new RegExp(`Interrupted by ${signal} after (\\d+) steps`).exec(ended.stdout) ?? [];
-    const [file] = readdirSync(join(cli.folder(), "here", "checkpoints"));
-    expect(file).toBe(`step-${steps?.padStart(6, "0")}.safetensors`);
+    const file = `step-${steps?.padStart(6, "0")}.safetensors`;
+    expect(readdirSync(join(cli.folder(), "here", "checkpoints")).toSorted()).toEqual(["latest", file]);
     for (const pid of workers) await gone(pid);
   });
 
@@ -233,7 +233,9 @@ describe.each(ISOLATIONS)("lockstep train --isolation %s", (isolation) => {
     const sabotage = new Sabotage(cli.folder());
     const run = cli.start(["train", ...LONG, ...workersOf(1)], sabotage.environment);
     await run.sees(/Step \[10\/938\]/);
-    while (!run.hasEnded) await sabotage.order(run, 'process.stderr.write("no luck\\n"); process.exit(9);');
+    // Whoever is started from now on fails at once, so that the run gets no further.
+    sabotage.each('process.stderr.write("no luck\\n"); process.exit(9);');
+    await sabotage.order(run, "process.exit(9)");
     const { code, stderr } = await run.ended();
     const reason = byIsolation("its thread ended", "its process exited");
     expect(stderr).toContain(

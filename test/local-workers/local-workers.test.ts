@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { LocalExit, LocalWorker } from "../../src/local-workers/local-worker.ts";
 import { LocalWorkers } from "../../src/local-workers/local-workers.ts";
+import { systemClock } from "../../src/shared/clock.ts";
 
 /** A worker that lives and dies as the test says. */
 class FakeWorker implements LocalWorker {
@@ -9,6 +10,7 @@ class FakeWorker implements LocalWorker {
   readonly stderr = new PassThrough();
   readonly end = vi.fn<() => void>();
   readonly kill = vi.fn<() => void>();
+  isAlive = true;
   #listener: (exit: LocalExit) => void = () => {};
 
   constructor(number: number) {
@@ -20,6 +22,7 @@ class FakeWorker implements LocalWorker {
   }
 
   async die(exit: Partial<LocalExit> = {}, lastWords = ""): Promise<void> {
+    this.isAlive = false;
     this.#listener({ reason: "it died", code: 1, ...exit });
     this.stderr.end(lastWords);
     // Streams go on in later turns.
@@ -41,7 +44,7 @@ afterEach(() => {
 
 function start(count: number, needed = 1, launch?: () => LocalWorker): LocalWorkers {
   return new LocalWorkers({
-    ...{ count, needed },
+    ...{ count, needed, clock: systemClock },
     launch:
       launch ??
       (() => {
@@ -57,9 +60,9 @@ function start(count: number, needed = 1, launch?: () => LocalWorker): LocalWork
 const last = (): FakeWorker => launched.at(-1)!;
 
 describe("a worker that dies", () => {
-  test("is started again three times, after longer and longer pauses, then given up", async () => {
+  test("is started again five times while the run does not get on, then given up", async () => {
     start(1);
-    for (const pauseMs of [250, 500, 1_000]) {
+    for (const pauseMs of [100, 200, 250, 250, 250]) {
       const before = launched.length;
       await last().die();
       vi.advanceTimersByTime(pauseMs - 1);
@@ -73,14 +76,56 @@ describe("a worker that dies", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("after a long life has its restarts back", async () => {
-    start(1);
-    for (let death = 0; death < 10; death++) {
-      vi.advanceTimersByTime(5 * 60_000 + 1);
-      await last().die();
+  test("is started again for as long as the run gets on, and so are the others", async () => {
+    const workers = start(2);
+    for (let death = 0; death < 100; death++) {
+      workers.progressed();
+      await launched.findLast(({ isAlive }) => isAlive)!.die({ reason: "its process was ended by SIGKILL" });
       vi.advanceTimersByTime(250);
     }
-    expect(launched).toHaveLength(11);
+    expect(launched.length).toBeGreaterThan(90);
+    expect(launched.filter(({ isAlive }) => isAlive).length).toBeGreaterThan(0);
+    expect(tooFew).toEqual([]);
+    // Once for each of the two, however often they died.
+    expect(warnings).toHaveLength(2);
+  });
+
+  test("waits longer and longer while another works, and comes at once when that one dies", async () => {
+    const workers = start(2);
+    for (const pauseMs of [100, 200, 400, 800, 1_600, 3_200, 5_000]) {
+      workers.progressed();
+      const before = launched.length;
+      await launched.findLast(({ isAlive }) => isAlive)!.die();
+      vi.advanceTimersByTime(pauseMs - 1);
+      expect(launched).toHaveLength(before);
+      vi.advanceTimersByTime(1);
+      expect(launched).toHaveLength(before + 1);
+    }
+    workers.progressed();
+    await last().die();
+    vi.advanceTimersByTime(1_000);
+    const before = launched.length;
+    const [healthy] = launched;
+    expect(healthy!.isAlive).toBe(true);
+    await healthy!.die();
+    vi.advanceTimersByTime(100);
+    expect(launched, "the first death of this one").toHaveLength(before + 1);
+    vi.advanceTimersByTime(150);
+    expect(launched, "the one that waited").toHaveLength(before + 2);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("is waited for no longer when the last other one is given up", async () => {
+    start(2);
+    for (const pauseMs of [100, 200, 400, 800]) {
+      await launched.findLast(({ isAlive }) => isAlive)!.die();
+      vi.advanceTimersByTime(pauseMs);
+    }
+    await last().die();
+    await launched[0]!.die({ code: 4 });
+    const before = launched.length;
+    vi.advanceTimersByTime(250);
+    expect(launched).toHaveLength(before + 1);
     expect(tooFew).toEqual([]);
   });
 
@@ -99,6 +144,7 @@ describe("a worker that dies", () => {
     expect([warnings, tooFew]).toEqual([["1 of 3 workers has ended; the last time: it died"], []]);
     await launched[1]!.die({ code: 1 });
     expect(tooFew).toEqual([]);
+    // The second is on its way.
     await launched[2]!.die({ code: 2 });
     expect(tooFew).toEqual(["2 of 3 workers have ended; the last time: it died"]);
   });
@@ -130,6 +176,42 @@ describe("what a worker says", () => {
   });
 });
 
+describe("a worker that dies again and again", () => {
+  async function dieQuickly(times: number, words: string): Promise<void> {
+    for (let death = 0; death < times; death++) {
+      await last().die({}, words);
+      vi.advanceTimersByTime(5_000);
+    }
+  }
+
+  test("is not listened to for long, nor for ever not", async () => {
+    const workers = start(1);
+    await dieQuickly(4, "boom\n");
+    expect(warnings).toEqual([
+      ...["worker 1: boom", "worker 2: boom", "worker 3: boom", "worker 4: boom"],
+      "worker 4 died (it died), as did those before it: the next ones are started after longer pauses while others " +
+        "work, and what they write is not shown until one of them lives for half a minute",
+    ]);
+    warnings.length = 0;
+    for (let i = 0; i < 10; i++) {
+      workers.progressed();
+      await dieQuickly(1, "boom\n");
+    }
+    expect(warnings).toEqual([]);
+    vi.advanceTimersByTime(25_001);
+    await last().die({}, "after a long life\n");
+    expect(warnings).toEqual(["worker 15: after a long life"]);
+    expect(tooFew).toEqual([]);
+  });
+
+  test("is remembered by its last words even so", async () => {
+    start(1);
+    await dieQuickly(5, "boom\n");
+    await last().die({}, "bang\n");
+    expect(tooFew).toEqual(["the only worker has ended, again and again; the last time: it died (bang)"]);
+  });
+});
+
 describe("a worker that cannot be started", () => {
   test("is tried again, as one that dies", () => {
     let attempts = 0;
@@ -138,8 +220,8 @@ describe("a worker that cannot be started", () => {
       throw new Error("no more threads");
     });
     expect([attempts, tooFew]).toEqual([2, []]);
-    vi.advanceTimersByTime(250 + 500 + 1_000);
-    expect(attempts).toBe(2 * 4);
+    vi.advanceTimersByTime(100 + 200 + 3 * 250);
+    expect(attempts).toBe(2 * 6);
     expect(tooFew).toEqual([
       "all 2 workers have ended, again and again; the last time: could not be started: no more threads",
     ]);

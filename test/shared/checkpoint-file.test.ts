@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readCheckpoint, writeCheckpoint } from "../../src/shared/checkpoint-file.ts";
+import { checkpointName, readCheckpoint, stepOfName, writeCheckpoint } from "../../src/shared/checkpoint-file.ts";
 import { encodeCheckpoint, type Checkpoint } from "../../src/shared/checkpoint.ts";
 import { initialState } from "../../src/shared/model/initialise.ts";
 import { PARAMETER_COUNT } from "../../src/shared/model/lenet5.ts";
 
 const CHECKPOINT: Checkpoint = {
-  formatVersion: 1,
+  formatVersion: 2,
   step: 3,
   epoch: 0,
   seed: 1,
@@ -16,6 +16,10 @@ const CHECKPOINT: Checkpoint = {
   config: {},
   dataDigest: "d",
   engine: "reference",
+  progress: {
+    ...{ evaluatedEpochs: 0, testErrors: null, testSamples: 0 },
+    ...{ epochLossSum: 1.5, epochCorrect: 7, epochSamples: 192 },
+  },
   state: initialState(1),
   latest: initialState(4),
   adamM: new Float32Array(PARAMETER_COUNT),
@@ -119,6 +123,19 @@ test.each([
 test("the file holds exactly what encodeCheckpoint makes", async () => {
   await writeCheckpoint(path, CHECKPOINT);
   expect(readFileSync(path).equals(encodeCheckpoint(CHECKPOINT))).toBe(true);
+});
+
+test("files are named after their step, however many digits it has", () => {
+  for (const step of [0, 938, 999_999, 1_000_000, 123_456_789]) expect(stepOfName(checkpointName(step))).toBe(step);
+  expect(checkpointName(938)).toBe("step-000938.safetensors");
+  expect(checkpointName(1_234_567)).toBe("step-1234567.safetensors");
+});
+
+test.each([
+  ...["step-938.safetensors", "step-0000938.safetensors", "step-000938.safetensors.copy", "my-step-000938.safetensors"],
+  ...[".step-000938.safetensors.0123abcd.tmp", "step-.safetensors", "step-99999999999999999999.safetensors", "latest"],
+])("%s is no name of a checkpoint", (name) => {
+  expect(stepOfName(name)).toBeUndefined();
 });
 
 /** Compares bytes, which is much faster than comparing long vectors value by value. */

@@ -8,7 +8,7 @@ import { PARAMETERS, PARAMETER_COUNT, STATE_COUNT, STATISTICS, tensor } from "..
 import { decodeTensorFile, encodeTensorFile, encodeValues, type TensorFile } from "../../src/shared/safetensors.ts";
 
 const CHECKPOINT: Checkpoint = {
-  formatVersion: 1,
+  formatVersion: 2,
   step: 938,
   epoch: 1,
   seed: Number.MAX_SAFE_INTEGER,
@@ -16,6 +16,11 @@ const CHECKPOINT: Checkpoint = {
   config: { recipe: "seed", learningRate: 0.001, nested: { list: [1, null, "é"] } },
   dataDigest: "c6".repeat(32),
   engine: "wasm",
+  // No decimal fraction of few digits: what is read must be the very number.
+  progress: {
+    ...{ evaluatedEpochs: 1, testErrors: 133, testSamples: 10_000 },
+    ...{ epochLossSum: 9852.123 + 1 / 3, epochCorrect: 56_000, epochSamples: 60_000 },
+  },
   state: initialState(1),
   latest: initialState(4),
   adamM: initialState(2).slice(0, PARAMETER_COUNT),
@@ -25,6 +30,19 @@ const BYTES = encodeCheckpoint(CHECKPOINT);
 
 test("survives a round trip", () => {
   expect(decodeCheckpoint(BYTES, "x")).toEqual(CHECKPOINT);
+});
+
+test("vectors that are views into larger memory are taken for themselves", () => {
+  const { state, latest, adamM, adamV } = CHECKPOINT;
+  const memory = new Float32Array(2 * (STATE_COUNT + PARAMETER_COUNT) + 2).fill(7);
+  let end = 1;
+  const view = (vector: Float32Array): Float32Array => {
+    const begin = end;
+    memory.set(vector, begin);
+    return memory.subarray(begin, (end += vector.length));
+  };
+  const views = { state: view(state), latest: view(latest), adamM: view(adamM), adamV: view(adamV) };
+  expect(Buffer.compare(encodeCheckpoint({ ...CHECKPOINT, ...views }), BYTES)).toBe(0);
 });
 
 test("the same checkpoint has the same bytes", () => {
@@ -52,12 +70,13 @@ test("any reader of safetensors finds PyTorch's names, shapes and values", () =>
   }
   expect(header["__metadata__"]).toMatchObject({
     format: "lockstep-checkpoint",
-    formatVersion: "1",
+    formatVersion: "2",
     step: "938",
     epoch: "1",
     seed: "9007199254740991",
     adamStep: "937",
     config: JSON.stringify(CHECKPOINT.config),
+    progress: JSON.stringify(CHECKPOINT.progress),
     weightsSha256: stateSha256(CHECKPOINT.state),
   });
 });
@@ -102,8 +121,13 @@ test.each([
   },
   {
     what: "a newer format",
-    bytes: altered((file) => ({ ...file, metadata: new Map([...file.metadata, ["formatVersion", "2"]]) })),
-    says: "x has checkpoint format 2, but this lockstep knows formats up to 1; update it",
+    bytes: altered((file) => ({ ...file, metadata: new Map([...file.metadata, ["formatVersion", "3"]]) })),
+    says: "x has checkpoint format 3, but this lockstep knows formats up to 2; update it",
+  },
+  {
+    what: "an older format",
+    bytes: altered((file) => ({ ...file, metadata: new Map([...file.metadata, ["formatVersion", "1"]]) })),
+    says: "x was written by an earlier lockstep: it has checkpoint format 1, this one reads format 2; use it with the",
   },
   {
     what: "format 0",
@@ -158,6 +182,32 @@ test.each([
     { key: "seed", text: "9007199254740993", says: 'its seed is "9007199254740993", expected a whole number' },
     { key: "config", text: "{", says: "x is damaged: its config is not JSON" },
     { key: "config", text: "[]", says: "x is damaged: its config is not a JSON object" },
+    { key: "progress", text: "[]", says: "x is damaged: its progress is not valid (" },
+    { key: "progress", text: "nul", says: "x is damaged: its progress is not JSON" },
+    { key: "progress", text: progressWith({ testErrors: -1 }), says: "its progress is not valid (testErrors: " },
+    { key: "progress", text: progressWith({ epochLossSum: null }), says: "its progress is not valid (epochLossSum: " },
+    { key: "progress", text: progressWith({ more: 1 }), says: "its progress is not valid (" },
+    {
+      key: "progress",
+      text: progressWith({ testErrors: null }),
+      says: "its progress is not valid (evaluatedEpochs and testErrors contradict each other)",
+    },
+    {
+      key: "progress",
+      text: progressWith({ testErrors: 10_001 }),
+      says: "its progress is not valid (there are more testErrors than testSamples)",
+    },
+    {
+      key: "progress",
+      text: progressWith({ epochCorrect: 60_001 }),
+      says: "its progress is not valid (there are more epochCorrect than epochSamples)",
+    },
+    {
+      key: "progress",
+      text: progressWith({ evaluatedEpochs: 2 }),
+      says: "its progress is not valid (evaluatedEpochs is 2 after 1 epochs)",
+    },
+    { key: "progress", text: progressWith({ epochCorrect: 1 }), says: "x is damaged: its sha256 should be" },
     { key: "config", text: "{}", says: "x is damaged: its sha256 should be" },
     { key: "sha256", text: "0", says: "x is damaged: its sha256 should be 0 but is" },
   ].map(({ key, text, says }) => ({
@@ -165,7 +215,7 @@ test.each([
     bytes: altered((file) => ({ ...file, metadata: new Map([...file.metadata, [key, text]]) })),
     says,
   })),
-  ...["step", "config", "engine", "dataDigest", "sha256", "weightsSha256"].map((key) => ({
+  ...["step", "config", "engine", "progress", "dataDigest", "sha256", "weightsSha256"].map((key) => ({
     what: `no ${key}`,
     bytes: altered((file) => ({ ...file, metadata: new Map([...file.metadata].filter(([other]) => other !== key)) })),
     says: `x is damaged: its metadata has no ${key}; use the checkpoint before it`,
@@ -179,6 +229,8 @@ test.each([
   { name: "fc3.bias", spoiled: { state: spoiled(CHECKPOINT.state, "fc3.bias", Number.NaN) } },
   { name: "adam.m.conv1.bias", spoiled: { adamM: spoiled(CHECKPOINT.adamM, "conv1.bias", Infinity) } },
   { name: "adam.v.bn2.bias", spoiled: { adamV: spoiled(CHECKPOINT.adamV, "bn2.bias", -Infinity) } },
+  { name: "latest.bn2.running_var", spoiled: { latest: spoiled(CHECKPOINT.latest, "bn2.running_var", Infinity) } },
+  { name: "the epoch's loss", spoiled: { progress: { ...CHECKPOINT.progress, epochLossSum: Number.NaN } } },
 ])("makes no checkpoint when $name is not finite", ({ name, spoiled: vectors }) => {
   const diverged = { code: "diverged", message: `no checkpoint of step 938: ${name} is not finite` };
   expect(() => encodeCheckpoint({ ...CHECKPOINT, ...vectors })).toThrow(expect.objectContaining(diverged));
@@ -187,11 +239,17 @@ test.each([
 test("vectors of another length and counts that are none are broken invariants", () => {
   expect(() => encodeCheckpoint({ ...CHECKPOINT, step: -1 })).toThrow("-1 in a checkpoint is not a whole number");
   expect(() => encodeCheckpoint({ ...CHECKPOINT, state: new Float32Array(3) })).toThrow("a state of 3 values");
+  const progress = { ...CHECKPOINT.progress, testErrors: null };
+  expect(() => encodeCheckpoint({ ...CHECKPOINT, progress })).toThrow("evaluatedEpochs and testErrors contradict");
 });
 
 function altered(change: (file: TensorFile) => TensorFile): Uint8Array {
   const file = change(decodeTensorFile(BYTES, "x"));
   return encodeTensorFile({ ...file, data: encodeValues(file.tensors.values()) });
+}
+
+function progressWith(changes: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ ...CHECKPOINT.progress, ...changes });
 }
 
 function without(file: TensorFile, dropped: (name: string) => boolean): TensorFile {

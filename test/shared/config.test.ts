@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { publicConfig, type CommandName } from "../../src/shared/config.ts";
+import { DECISIVE_OPTIONS, publicConfig, type CommandName } from "../../src/shared/config.ts";
 import { configFrom, environmentName, flagName, resolveConfig } from "../../src/shared/config-resolve.ts";
 import { LockstepError } from "../../src/shared/errors.ts";
 
@@ -26,6 +26,9 @@ test("the defaults are the seed recipe", () => {
     schedule: "constant",
     augment: false,
     seed: 1,
+    resume: false,
+    checkpointEvery: 0,
+    keepCheckpoints: 3,
     logEvery: 400,
     metricsPort: 9464,
     metricsPortExplicit: false,
@@ -103,6 +106,10 @@ describe("values", () => {
     ["augment", "true", true],
     ["augment", "0", false],
     ["augment", true, true],
+    ["resume", "true", true],
+    ["checkpointEvery", "0", 0],
+    ["keepCheckpoints", "1", 1],
+    ["clipNorm", "1", 1],
   ])("%s takes %j", (key, text, value) => {
     expect(read("train", key, text)).toBe(value);
   });
@@ -117,6 +124,8 @@ describe("values", () => {
     ["lr", "1e999", '--lr is "1e999"; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3'],
     ["lr", NaN, "--lr is NaN; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3"],
     ["lr", "0x1", '--lr is "0x1"; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3'],
+    ["clipNorm", "0", '--clip-norm is "0"; allowed: a number above 0 and at most 1000000, such as 0.001 or 1e-3'],
+    ["keepCheckpoints", "0", whole("--keep-checkpoints", "0", 1, 1_000_000)],
     ["augment", "yes", '--augment is "yes"; allowed: true, false, 1 or 0'],
     ["schedule", "linear", '--schedule is "linear"; allowed: constant, cosine or one-cycle'],
     ["recipe", "slow", '--recipe is "slow"; allowed: seed, fast or best'],
@@ -191,12 +200,21 @@ test("names follow from the key", () => {
   expect(environmentName("joinTimeoutS")).toBe("LOCKSTEP_JOIN_TIMEOUT_S");
 });
 
+test("what decides the weights are all options of training but the recipe, and how much of the data is used", () => {
+  expect(DECISIVE_OPTIONS.toSorted()).toEqual(
+    [
+      ...["augment", "batchSize", "clipNorm", "ema", "epochs", "limitTrain", "lr", "schedule", "seed", "shardSize"],
+    ].toSorted(),
+  );
+});
+
 describe("publicConfig", () => {
   test("gives back the same configuration when it is read again", () => {
     for (const options of [{}, { metricsPort: 9464 }, { recipe: "best", data: "d", workers: 3 }] as const) {
       const config = configFrom("train", options);
       const written: unknown = JSON.parse(JSON.stringify(publicConfig(config)));
       expect(written).not.toHaveProperty("metricsPortExplicit");
+      expect(written).not.toHaveProperty("resume");
       expect(configFrom("train", written as object)).toEqual(config);
     }
   });

@@ -41,6 +41,8 @@ describe("help", () => {
     expect(printed).toMatch(/^Training:\n +--recipe <name> .*\(seed, fast or best; default: seed\)$/m);
     expect(printed).toMatch(/^ +--epochs <N> .*\(1 to 10000; default: 10, fast 4, best 15\)$/m);
     expect(printed).toMatch(/^ +--workers <N\|auto> .*\(1 to 256; default: auto\)$/m);
+    expect(printed).toMatch(/^Checkpoints:\n +--resume .*\(--no-resume turns it off\)$/m);
+    expect(printed).toMatch(/^ +--checkpoint-every <STEPS> .*\(0 to 1000000000; default: 0\)$/m);
     expect(printed).toMatch(/^ +--augment .*\(--no-augment turns it off\)$/m);
     expect(printed).not.toMatch(/^ +--no-/m);
     expect(printed.match(/LOCKSTEP_/g)).toHaveLength(1);

@@ -1,11 +1,11 @@
 import { initialState, transition } from "../../src/coordinator/machine/machine.ts";
+import { effectText, eventText } from "../../src/coordinator/machine/transcript.ts";
 import type { Signal } from "../../src/shared/errors.ts";
 import { type Effect, type Event, FROM_SCRATCH, type Plan, type State } from "../../src/coordinator/machine/types.ts";
 import type { SliceName } from "../../src/shared/model/contribution.ts";
 import { type Hello, PROTOCOL_VERSION, type WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { coveringNodes } from "./covering-nodes.ts";
 import { NO_TIME } from "./messages.ts";
-import { effectText, eventText } from "./transcript.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 type Assign = Extract<Effect, { type: "assign" }>;
@@ -23,6 +23,7 @@ export const PLAN: Plan = {
   minWorkers: 1,
   joinTimeoutMs: Infinity,
   stallTimeoutMs: 30_000,
+  firstWorkTimeoutMs: 30_000,
   clipsGradient: false,
   start: FROM_SCRATCH,
 };
@@ -107,18 +108,19 @@ export class CoordinatorScript {
   }
 
   /** The worker sends a slice of the first of its assignments of which it has not sent it yet. */
-  sends(peer: string, slice: SliceName, finite = true): void {
+  sends(peer: string, slice: SliceName, finite = true, shardMs = 0): void {
     const task = this.#assigned.get(peer)?.find((each) => !(this.#sent.get(each) ?? []).includes(slice));
     if (task === undefined) throw new Error(`${peer} has nothing more to send`);
     this.#sent.set(task, [...(this.#sent.get(task) ?? []), slice]);
     const { session, step, shards } = task;
-    this.says(peer, { type: "result", session, step, slice, spent: NO_TIME, nodes: this.nodes(step, shards) }, finite);
+    const spent = { ...NO_TIME, compute: 1_000 * shardMs * shards.length };
+    this.says(peer, { type: "result", session, step, slice, spent, nodes: this.nodes(step, shards) }, finite);
   }
 
-  /** Both slices. */
-  computes(peer: string): void {
-    this.sends(peer, "dense");
-    this.sends(peer, "conv");
+  /** Both slices. @param shardMs what a shard takes it */
+  computes(peer: string, shardMs = 0): void {
+    this.sends(peer, "dense", true, shardMs);
+    this.sends(peer, "conv", true, shardMs);
   }
 
   /** Answers all chunks asked for, or so many of them, with this many correct images each. */
@@ -129,8 +131,22 @@ export class CoordinatorScript {
     }
   }
 
+  /** Answers the last ping, as a worker that has done nothing yet, but for the changes. */
+  pongs(peer: string, changes: Partial<Extract<WorkerMessage, { type: "pong" }>> = {}): readonly Effect[] {
+    const { pings } = this.state.members.get(peer) ?? { pings: 1 };
+    const pong = {
+      type: "pong",
+      session: this.session(peer),
+      id: pings,
+      computed: 0,
+      ready: true,
+      idle: false,
+    } as const;
+    return this.says(peer, { ...pong, ...changes });
+  }
+
   leaves(peer: string): void {
-    this.says(peer, { type: "leaving", session: this.session(peer), reason: "it received SIGTERM" });
+    this.says(peer, { type: "leaving", session: this.session(peer), reason: "it received SIGTERM", finishing: true });
   }
 
   lost(peer: string): void {
@@ -141,9 +157,9 @@ export class CoordinatorScript {
     this.play({ type: "interrupt", signal });
   }
 
-  tick(afterMs = 250): void {
+  tick(afterMs = 250, stoppedMs = 0): void {
     this.now += afterMs;
-    this.play({ type: "tick" });
+    this.play({ type: "tick", stoppedMs });
   }
 
   nodes(step: number, shards: readonly number[]): ReturnType<typeof coveringNodes> {

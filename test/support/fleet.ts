@@ -1,5 +1,7 @@
 import type { Checkpoint } from "../../src/shared/checkpoint.ts";
 import { Coordinator } from "../../src/coordinator/coordinator.ts";
+import type { CheckpointSink } from "../../src/coordinator/run-checkpoints.ts";
+import type { Resumption } from "../../src/coordinator/resumption.ts";
 import { systemClock } from "../../src/shared/clock.ts";
 import type { TrainConfig } from "../../src/shared/config.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
@@ -15,6 +17,10 @@ export interface FleetOptions {
   readonly dataset: Dataset;
   readonly workers: number;
   readonly coordinator: CoordinatorTransport;
+  /** Where checkpoints go; kept in memory if not given. */
+  readonly checkpoints?: CheckpointSink;
+  /** Where to go on from. */
+  readonly resumption?: Resumption;
   /** Connects one worker's end to the coordinator. */
   readonly connect: () => WorkerTransport;
   /** Makes the engine of the i-th worker; the wasm engine if not given. */
@@ -54,10 +60,15 @@ export class Fleet {
         clock: systemClock,
         runDir: "runs/test",
       },
-      saveCheckpoint: (checkpoint) => {
-        this.#checkpoints.push(checkpoint);
-        return Promise.resolve(`checkpoint ${checkpoint.step}`);
+      checkpoints: options.checkpoints ?? {
+        save: (checkpoint) => void this.#checkpoints.push(copyOf(checkpoint)),
+        saveLast: (checkpoint) => {
+          this.#checkpoints.push(copyOf(checkpoint));
+          return Promise.resolve(`checkpoint ${checkpoint.step}`);
+        },
+        settled: () => Promise.resolve(),
       },
+      resumption: options.resumption,
       onEvent: (event) => {
         this.#events.push(event);
         options.onEvent?.(event, this);
@@ -101,4 +112,11 @@ export class Fleet {
   interrupt(signal: "SIGINT" | "SIGTERM"): void {
     this.#coordinator.interrupt(signal);
   }
+}
+
+/** The coordinator goes on to change what it saves. */
+function copyOf(checkpoint: Checkpoint): Checkpoint {
+  const { state, latest, adamM, adamV } = checkpoint;
+  const copies = { state: state.slice(), latest: latest.slice(), adamM: adamM.slice(), adamV: adamV.slice() };
+  return { ...checkpoint, ...copies };
 }

@@ -28,7 +28,7 @@ export const SAMPLE = {
   ready: { type: "ready", session: "c/1" },
   evaluated: { type: "evaluated", session: "c/1", version: 100, chunk: 3, correct: 77 },
   result: { type: "result", session: "c/1", step: 70, slice: "conv", spent: NO_TIME, nodes: [{ level: 0, index: 5 }] },
-  pong: { type: "pong", session: "c/1", computed: 100 },
+  pong: { type: "pong", session: "c/1", id: 7, computed: 100, ready: true, idle: false },
 } as const satisfies Record<string, WorkerMessage>;
 
 /** The payload of `SAMPLE.result`. */

@@ -7,28 +7,44 @@ export class RunInvariants {
   outcome: Outcome | undefined;
   /** Steps, those before the start included. */
   committed: number;
+  /** Counts of correct images by epoch, from the first one on that any life has evaluated. */
   readonly evaluated: number[] = [];
+  readonly #firstEpoch: number;
   readonly #plan: Plan;
   /** The versions that a member was sent and still keeps, by session and place. */
   readonly #held = new Map<string, Map<string, number>>();
   readonly #sessions = new Map<string, string>();
+  /** Sessions whose workers have said that they are leaving. */
+  readonly #leaving = new Set<string>();
   #shardCount = 0;
   #begun: number;
   #accepted: Record<SliceName, Set<number>> = { dense: new Set(), conv: new Set() };
   #applied = new Set<SliceName>();
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, firstEpoch = plan.start.evaluatedEpochs) {
+    this.#firstEpoch = firstEpoch;
     this.#plan = plan;
     this.committed = plan.start.step;
     this.#begun = plan.start.step - 1;
+  }
+
+  /** Those of the coordinator's next life. @param evaluated what it knows of this one's evaluations */
+  restarted(plan: Plan, evaluated: readonly number[]): RunInvariants {
+    const next = new RunInvariants(plan, this.#firstEpoch);
+    next.evaluated.push(...evaluated);
+    return next;
   }
 
   /** Looks at one transition. @throws Error that names what is wrong */
   check(event: Event, effects: readonly Effect[]): void {
     const asking = event.type === "message" ? event.peer : undefined;
     if (event.type === "peer-lost") this.#sessions.delete(event.peer);
-    if (event.type === "message" && (event.message.type === "leaving" || event.message.type === "failed")) {
-      if (event.message.session === this.#sessions.get(event.peer)) this.#sessions.delete(event.peer);
+    if (event.type === "message" && event.message.type !== "hello") {
+      const { peer, message } = event;
+      const isCurrent = message.session === this.#sessions.get(peer);
+      if (isCurrent && (message.type === "failed" || message.type === "leaving")) this.#leaving.add(message.session);
+      const isGone = message.type === "failed" || (message.type === "leaving" && !message.finishing);
+      if (isCurrent && isGone) this.#sessions.delete(peer);
     }
     for (const effect of effects) {
       ensure(
@@ -41,12 +57,16 @@ export class RunInvariants {
 
   #checkEffect(effect: Effect, asking: string | undefined): void {
     // A worker that is leaving waits for this one answer.
-    const isFarewell = effect.type === "stop" && effect.reason === "left" && effect.peer === asking;
+    const isFarewell = effect.type === "stop" && effect.reason === "left" && this.#leaving.has(effect.session);
     if ("session" in effect && effect.type !== "welcome" && !isFarewell) {
       ensure(
         this.#sessions.get(effect.peer) === effect.session,
         `${effect.type} is sent to ${effect.peer}, which has left`,
       );
+    }
+    if (effect.type === "stop" && effect.reason === "left") this.#sessions.delete(effect.peer);
+    if (effect.type === "assign" || effect.type === "evaluate") {
+      ensure(!this.#leaving.has(effect.session), `${effect.peer}, which is leaving, is given work`);
     }
     switch (effect.type) {
       case "welcome":
@@ -98,10 +118,7 @@ export class RunInvariants {
         break;
       case "epoch-evaluated":
         ensure(this.committed === (effect.epoch + 1) * this.#plan.stepsPerEpoch, "an epoch is evaluated out of turn");
-        ensure(
-          effect.epoch === this.#plan.start.evaluatedEpochs + this.evaluated.length,
-          "epochs are evaluated out of order",
-        );
+        ensure(effect.epoch === this.#firstEpoch + this.evaluated.length, "epochs are evaluated out of order");
         this.evaluated.push(effect.correct);
         break;
       case "finish":

@@ -1,10 +1,11 @@
+import type { EventLog } from "../../src/coordinator/event-recording.ts";
 import { initialState, transition } from "../../src/coordinator/machine/machine.ts";
+import { effectText, eventText } from "../../src/coordinator/machine/transcript.ts";
 import type { Effect, Event, Plan, State } from "../../src/coordinator/machine/types.ts";
 import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { uniformFrom } from "./floats.ts";
 import { RunInvariants } from "./run-invariants.ts";
 import { type Send, SimulatedWorker } from "./simulated-worker.ts";
-import { effectText, eventText } from "./transcript.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
@@ -17,6 +18,8 @@ interface ToCoordinator {
 interface Connection {
   readonly peer: string;
   worker: SimulatedWorker | undefined;
+  /** Its process is stopped until then. */
+  frozenUntil: number;
   readonly toCoordinator: ToCoordinator[];
   readonly toWorker: CoordinatorMessage[];
 }
@@ -26,14 +29,17 @@ interface Connection {
  * is the same. Messages of a connection stay in order, as the transports promise; from the worker they may come again.
  */
 export class SimulatedFleet {
-  readonly invariants: RunInvariants;
+  invariants: RunInvariants;
   readonly transcript: string[] = [];
   now = 0;
   /** Computations whose numbers were not finite. */
   broken = 0;
   interrupted = false;
+  /** Lives of the coordinator, less one. */
+  restarts = 0;
   readonly #chance: () => number;
   readonly #plan: Plan;
+  readonly #log: EventLog | undefined;
   #state: State;
   #connections: Connection[] = [];
   /** Connections that are gone, with messages that are still to be read. */
@@ -43,11 +49,14 @@ export class SimulatedFleet {
   #peers = 0;
   #workers = 0;
 
-  constructor(plan: Plan, seed: number) {
+  /** @param log is told of every life of the coordinator, one after the other */
+  constructor(plan: Plan, seed: number, log?: EventLog) {
     this.#plan = plan;
+    this.#log = log;
     this.#chance = uniformFrom(seed);
     this.invariants = new RunInvariants(plan);
     this.#state = initialState(plan, "c");
+    log?.begin(this.#state);
     this.#handle({ type: "start" });
   }
 
@@ -74,7 +83,13 @@ export class SimulatedFleet {
 
   #connect(): Connection {
     this.#peers += 1;
-    const connection: Connection = { peer: `p${this.#peers}`, worker: undefined, toCoordinator: [], toWorker: [] };
+    const connection: Connection = {
+      peer: `p${this.#peers}`,
+      worker: undefined,
+      frozenUntil: 0,
+      toCoordinator: [],
+      toWorker: [],
+    };
     this.#connections.push(connection);
     return connection;
   }
@@ -88,11 +103,15 @@ export class SimulatedFleet {
     const dice = this.#chance();
     if (dice < 0.3) this.#deliverToCoordinator(this.#pick(this.#connections));
     else if (dice < 0.55) this.#deliverToWorker(this.#pick(this.#connections));
-    else if (dice < 0.8) this.#pick(this.#connections)?.worker?.work();
+    else if (dice < 0.78) this.#work(this.#pick(this.#connections));
+    else if (dice < 0.785) this.#lose(this.#pick(this.#connections));
+    else if (dice < 0.795) this.#freeze(this.#pick(this.#connections));
+    else if (dice < 0.7955) this.#restart();
     else if (dice < 0.86) this.#pass(Math.floor(this.#chance() * 400));
     else if (dice < 0.89) this.#say("tick");
     else if (dice < 0.91) this.#reportUnreachable();
-    else if (dice < 0.93) this.#repeat(this.#pick(this.#connections));
+    else if (dice < 0.92) this.#repeat(this.#pick(this.#connections));
+    else if (dice < 0.93) this.#repeatToWorker(this.#pick(this.#connections));
     else if (dice < 0.945) this.#deliverToCoordinator(this.#pick(this.#drained));
     else if (dice < 0.96 && this.alive < 6) this.join();
     else if (dice < 0.97) this.#reconnect(this.#pick(this.#connections));
@@ -108,12 +127,13 @@ export class SimulatedFleet {
     for (let i = 0; i < 4 && !this.over; i++) {
       this.#pass(250);
       this.#say("tick");
+      for (const connection of this.#connections) connection.frozenUntil = 0;
       for (let rounds = 0; this.#connections.some(isActive); rounds++) {
         if (rounds > 10_000) throw new Error("the fleet never comes to rest");
         for (const connection of this.#connections) {
           this.#deliverToCoordinator(connection);
           this.#deliverToWorker(connection);
-          connection.worker?.work();
+          this.#work(connection);
         }
         this.#buryEnded();
         if (this.over) return;
@@ -124,11 +144,11 @@ export class SimulatedFleet {
 
   #pass(ms: number): void {
     this.now += ms;
-    for (const { worker } of this.#connections) worker?.tick();
+    for (const { worker, frozenUntil } of this.#connections) if (frozenUntil <= this.now) worker?.tick();
   }
 
   #say(what: "tick" | "interrupt"): void {
-    if (what === "tick") this.#handle({ type: "tick" });
+    if (what === "tick") this.#handle({ type: "tick", stoppedMs: 0 });
     else {
       this.interrupted = true;
       this.#handle({ type: "interrupt", signal: "SIGINT" });
@@ -142,8 +162,9 @@ export class SimulatedFleet {
   }
 
   #deliverToWorker(connection: Connection | undefined): void {
-    const next = connection?.toWorker.shift();
-    if (next !== undefined) connection?.worker?.receive(next);
+    if (connection === undefined || connection.frozenUntil > this.now) return;
+    const next = connection.toWorker.shift();
+    if (next !== undefined) connection.worker?.receive(next);
   }
 
   /** A message comes twice, the second time after some others. */
@@ -152,6 +173,52 @@ export class SimulatedFleet {
     // A bad answer that comes twice cannot be told from two bad answers.
     if (message?.finite !== true) return;
     connection?.toCoordinator.splice(1 + Math.floor(this.#chance() * connection.toCoordinator.length), 0, message);
+  }
+
+  #work(connection: Connection | undefined): void {
+    if (connection !== undefined && connection.frozenUntil <= this.now) connection.worker?.work();
+  }
+
+  /** A message is lost, though the connection stands. */
+  #lose(connection: Connection | undefined): void {
+    const queue = this.#chance() < 0.5 ? connection?.toCoordinator : connection?.toWorker;
+    queue?.splice(Math.floor(this.#chance() * queue.length), 1);
+  }
+
+  #freeze(connection: Connection | undefined): void {
+    if (connection !== undefined) connection.frozenUntil = this.now + this.#chance() * 12_000;
+  }
+
+  /**
+   * The coordinator is killed, and another takes the run up from the last checkpoint. Workers connect again by themselves:
+   * what they had sent reaches the new one, what was sent to them is lost.
+   */
+  #restart(): void {
+    if (this.over || this.interrupted) return;
+    this.restarts += 1;
+    const { committed, evaluated } = this.invariants;
+    const { stepsPerEpoch, start } = this.#plan;
+    const step = Math.max(start.step, Math.floor(this.#chance() * (committed + 1)));
+    const evaluatedEpochs = Math.min(Math.floor(step / stepsPerEpoch), start.evaluatedEpochs + evaluated.length);
+    const known = evaluated.slice(0, evaluatedEpochs - start.evaluatedEpochs);
+    this.#state = initialState({ ...this.#plan, start: { step, evaluatedEpochs } }, `c${this.restarts}`);
+    this.#log?.begin(this.#state);
+    this.invariants = this.invariants.restarted(this.#state.plan, known);
+    this.transcript.push(`the coordinator restarts at step ${step}`);
+    for (const { worker, toCoordinator } of this.#connections.splice(0)) {
+      const connection = this.#connect();
+      connection.worker = worker;
+      connection.toCoordinator.push(...toCoordinator);
+    }
+    this.#drained.length = 0;
+    this.#unreachable.clear();
+    this.#handle({ type: "start" });
+  }
+
+  #repeatToWorker(connection: Connection | undefined): void {
+    const message = connection?.toWorker[0];
+    if (message === undefined) return;
+    connection?.toWorker.splice(1 + Math.floor(this.#chance() * connection.toWorker.length), 0, message);
   }
 
   /** The connection breaks and the worker, unaware of it, gets another one. */
@@ -189,6 +256,7 @@ export class SimulatedFleet {
     const timed = { ...event, at: this.now } as Event;
     const [state, effects] = transition(this.#state, timed);
     this.#state = state;
+    this.#log?.record(timed, effects);
     this.transcript.push(eventText(timed), ...effects.map((effect) => `  ${effectText(effect)}`));
     this.invariants.check(timed, effects);
     for (const effect of effects)
@@ -219,7 +287,7 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
     case "refuse":
       return [[effect.peer, { type: "rejected", code: effect.code, message: effect.message }]];
     case "ping":
-      return [[effect.peer, { type: "ping", session: effect.session, step: effect.step }]];
+      return [[effect.peer, { type: "ping", session: effect.session, step: effect.step, id: effect.id }]];
     case "stop":
       return [[effect.peer, { type: "stop", session: effect.session, reason: effect.reason }]];
     case "send-parameters": {

@@ -1,7 +1,8 @@
 import type { SliceName } from "../../src/shared/model/contribution.ts";
 import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { copyOf } from "../../src/shared/protocol/holdings.ts";
-import { type Event, initialState, type State, type Task, transition } from "../../src/worker/machine.ts";
+import { initialState, transition } from "../../src/worker/machine/machine.ts";
+import type { Event, State, Task } from "../../src/worker/machine/types.ts";
 import { coveringNodes } from "./covering-nodes.ts";
 import { helloOf } from "./coordinator-script.ts";
 import { NO_TIME } from "./messages.ts";
@@ -46,7 +47,7 @@ export class SimulatedWorker {
   }
 
   tick(): void {
-    this.#handle({ type: "tick" });
+    this.#handle({ type: "tick", stoppedMs: 0 });
   }
 
   leave(): void {

@@ -13,11 +13,15 @@ async function exchange(coordinator: CoordinatorTransport, worker: WorkerTranspo
     coordinator.start({
       onMessage: (peer) => coordinator.send(peer, [Buffer.from("welcome")]),
       onUnreachable: () => {},
+      onDamaged: () => {},
     });
     const timer = setInterval(() => worker.send([Buffer.from("hello")]), 5);
-    worker.start(() => {
-      clearInterval(timer);
-      resolve();
+    worker.start({
+      onMessage: () => {
+        clearInterval(timer);
+        resolve();
+      },
+      onDamaged: () => {},
     });
   });
   // Something is still under way when the ends close.

@@ -1,5 +1,6 @@
 import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protocol/messages.ts";
-import { type Effect, type Event, initialState, type State, type Task, transition } from "../../src/worker/machine.ts";
+import { initialState, transition } from "../../src/worker/machine/machine.ts";
+import type { Effect, Event, State, Task } from "../../src/worker/machine/types.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
@@ -9,6 +10,7 @@ export const ADDRESS = "tcp://127.0.0.1:5555";
 export class WorkerScript {
   state: State;
   now = 0;
+  #shards = -1;
   session = "c/1";
   #lines: string[] = [];
 
@@ -58,10 +60,10 @@ export class WorkerScript {
     for (const slice of slices) this.hears({ type: "parameters", session: this.session, version, slice, averaged });
   }
 
-  /** @returns the task, as the machine knows it from now on */
+  /** Another shard each time. @returns the task, as the machine knows it from now on */
   assign(step: number, session = this.session, slices: ("dense" | "conv")[] = []): Task {
-    const shards = [{ index: 0, count: 2 }];
-    const task: Task = { type: "assign", session, step, epoch: 0, shardCount: 1, globalCount: 2, shards, slices };
+    const shards = [{ index: (this.#shards += 1), count: 2 }];
+    const task: Task = { type: "assign", session, step, epoch: 0, shardCount: 99, globalCount: 200, shards, slices };
     this.hears(task);
     return task;
   }
@@ -78,9 +80,9 @@ export class WorkerScript {
     this.play({ type: "task-done", task });
   }
 
-  tick(afterMs: number): readonly Effect[] {
+  tick(afterMs: number, stoppedMs = 0): readonly Effect[] {
     this.now += afterMs;
-    return this.play({ type: "tick" });
+    return this.play({ type: "tick", stoppedMs });
   }
 }
 

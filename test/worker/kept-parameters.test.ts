@@ -59,5 +59,7 @@ describe("kept parameters", () => {
     expect([...kept.of("dense", trained(0)), ...kept.of("conv", trained(0))]).toEqual([1, 2]);
     expect([...kept.of("dense", { version: 0, averaged: true })]).toEqual([3]);
     expect(() => kept.of("conv", trained(1))).toThrow(/slice conv of version 1/);
+    expect(() => kept.of("conv", trained(2)), "in whose place is version 0").toThrow(/slice conv of version 2/);
+    expect([kept.has("conv", trained(0)), kept.has("conv", trained(2))]).toEqual([true, false]);
   });
 });

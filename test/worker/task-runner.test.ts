@@ -133,11 +133,16 @@ describe("a step", () => {
     ]);
   });
 
-  test("comes to the same when it was anticipated before its last parameters came", async () => {
-    const [state, task] = [initialState(2), { ...assign, step: 1 }];
-    keep(1, state, { slices: ["dense"] });
+  test.each([
+    ["conv", "dense"],
+    ["dense", "conv"],
+  ] as const)("comes to the same when it was anticipated before its %s parameters came", async (last, first) => {
+    const [state, task] = [initialState(2), { ...assign, step: 3 }];
+    // In whose place the others come.
+    keep(1, initialState(3));
+    keep(3, state, { slices: [first] });
     runner.anticipate(task, samples);
-    keep(1, state, { slices: ["conv"] });
+    keep(3, state, { slices: [last] });
     const notes = new Notes();
     await runner.computeStep(task, samples, notes);
     expectSlices(notes, await expectedSums(state));

@@ -45,6 +45,7 @@ beforeEach(() => {
       waiting?.();
     },
     onUnreachable: () => {},
+    onDamaged: () => {},
   });
 });
 

@@ -1,12 +1,13 @@
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
-import type { WorkerMessage } from "../../shared/protocol/messages.ts";
+import type { Spent, WorkerMessage } from "../../shared/protocol/messages.ts";
 import { endShard, firstShard, isNode, type TreeNode } from "../../shared/reduction/tree.ts";
 import { afterEvaluation, commitStep, finish } from "./course.ts";
 import type { Draft } from "./draft.ts";
 import type { Training } from "./types.ts";
-import type { Member } from "./membership.ts";
-import { deliver, isDelivered, judge, owedPart, owners, setOwner } from "./work-board.ts";
-import { distribute, giveAhead, sendParameters } from "./work-distribution.ts";
+import { remove } from "./leaving.ts";
+import { type Member, readyMembers } from "./membership.ts";
+import { deliver, isDelivered, judge, owedPart, owners } from "./work-board.ts";
+import { giveAhead, sendParameters, takeBack } from "./work-distribution.ts";
 
 /** Which answers count, and what follows from them. Part of the coordinator's machine. */
 
@@ -27,7 +28,7 @@ export function takeResult(
     draft.reject(verdict === "owed" ? "not-owed" : verdict);
     // Sums over others' shards too cannot be used, and no other answer for its own is to come: give those out again.
     const own = owedPart(phase.board, member.peer, shards ?? [], message.slice);
-    draft.set({ phase: { ...phase, board: setOwner(phase.board, own, undefined) } });
+    takeBack(draft, own, member.peer);
     return;
   }
   if (!finite) {
@@ -36,11 +37,16 @@ export function takeResult(
   }
   const board = deliver(phase.board, shards, message.slice);
   draft.set({ phase: { ...phase, board } });
-  draft.touch(member.peer);
+  draft.progress(member, message.slice === "conv" ? { speed: speedOf(member, message.spent, shards, draft.at) } : {});
   draft.effects.push({ type: "accept", slice: message.slice, nodes: message.nodes });
   if (!isDelivered(board, message.slice)) return;
-  draft.effects.push({ type: "apply-slice", step: phase.step, slice: message.slice });
-  if (SLICE_NAMES.every((slice) => isDelivered(board, slice))) {
+  const isWhole = SLICE_NAMES.every((slice) => isDelivered(board, slice));
+  const { clipsGradient } = draft.state.plan;
+  if (!clipsGradient) draft.effects.push({ type: "apply-slice", step: phase.step, slice: message.slice });
+  else if (isWhole) {
+    for (const slice of SLICE_NAMES) draft.effects.push({ type: "apply-slice", step: phase.step, slice });
+  }
+  if (isWhole) {
     // First of all what workers wait for.
     if (phase.ahead !== undefined && draft.state.interruptedBy === undefined) {
       for (const peer of owners(phase.ahead)) sendParameters(draft, peer, message.slice, phase.step + 1, false);
@@ -49,8 +55,23 @@ export function takeResult(
     return;
   }
   // The next step's work, and this slice of its parameters, travels while the rest of this one is being computed.
-  giveAhead(draft, message.slice);
+  if (!clipsGradient) giveAhead(draft, message.slice);
 }
+
+/** Takes a share of each new measurement, so that one hiccup does not count for much. */
+const NEWEST_SHARE = 0.1;
+/** Timers have a grain: a shard takes some time, whatever they say. */
+const LEAST_MS = 0.01;
+
+/** An assignment's time is measured as a whole; its last message comes with all of it. */
+function speedOf({ speed }: Member, spent: Spent, shards: readonly number[], at: number): Member["speed"] {
+  const measured = Math.max(LEAST_MS, (spent.gather + spent.compute) / 1000 / shards.length);
+  const shardMs = speed === undefined ? measured : speed.shardMs + NEWEST_SHARE * (measured - speed.shardMs);
+  return { shardMs, at };
+}
+
+/** A device that computes such numbers so often, while others' are finite, has gone bad. */
+const BAD_ANSWERS_FORGIVEN = 2;
 
 /** A first answer that is not finite is computed again, elsewhere if possible: a device may have gone bad. */
 function takeNonFinite(
@@ -72,8 +93,14 @@ function takeNonFinite(
   const message = `${member.name} computed a gradient that is not finite at step ${phase.step + 1}: computing it again`;
   draft.report({ type: "warning", message });
   const nonFinite = [...phase.nonFinite, ...shards.map((shard) => ({ shard, slice, worker: member.name }))];
-  draft.set({ phase: { ...phase, board: setOwner(phase.board, shards, undefined), nonFinite } });
-  distribute(draft, member.peer);
+  draft.set({ phase: { ...phase, nonFinite } });
+  takeBack(draft, shards, member.peer);
+  const badAnswers = member.badAnswers + 1;
+  draft.progress(member, { badAnswers });
+  if (badAnswers <= BAD_ANSWERS_FORGIVEN || readyMembers(draft.state.members).length < 2) return;
+  const problem = `${badAnswers} of its gradients were not finite, while others' are: its device may be broken`;
+  draft.effects.push({ type: "refuse", peer: member.peer, code: "unknown-session", message: problem });
+  remove(draft, member.peer, problem, true);
 }
 
 export function takeEvaluated(
@@ -94,7 +121,7 @@ export function takeEvaluated(
   const board = deliver(phase.board, [message.chunk], "count");
   const correct = phase.correct + message.correct;
   draft.set({ phase: { ...phase, board, correct } });
-  draft.touch(member.peer);
+  draft.progress(member);
   if (!isDelivered(board, "count")) return;
   draft.effects.push({ type: "epoch-evaluated", epoch: phase.epoch, correct });
   afterEvaluation(draft, phase.version, phase.epoch + 1);

@@ -1,39 +1,82 @@
 import { finish } from "./course.ts";
 import type { Draft } from "./draft.ts";
-import { readyMembers } from "./membership.ts";
-import { remove } from "./joining.ts";
-import { owedBy } from "./work-board.ts";
+import type { PeerId } from "../../shared/transport/transport.ts";
+import { remove } from "./leaving.ts";
+import { type Member, readyMembers } from "./membership.ts";
+import { owedBy, owes } from "./work-board.ts";
+import { typicalShardMs } from "./work-distribution.ts";
 
-/** What the passing of time calls for: pings, workers that have stalled, waiting for workers. Part of the machine. */
+/**
+ * What the passing of time calls for: pings, workers that are late or have stalled, waiting for workers. Part of the
+ * machine.
+ */
 
 const PING_INTERVAL_MS = 1_000;
 /** A connection's end is noticed by sending: probe sooner where the step waits for somebody. */
-const PING_INTERVAL_OWING_MS = 250;
+const PING_INTERVAL_OWING_MS = 150;
 const WAITING_REPORT_MS = 10_000;
 /** From half a minute to a bit over an hour. */
 const MAX_STALL_DOUBLINGS = 7;
+/** A shard is late after this time, or after so many times what a shard usually takes. */
+const LATE_MS = 1_000;
+const LATE_FACTOR = 4;
+/** A speed that was measured so long ago says nothing any more: a worker may have been slow for a while. */
+const SPEED_VALID_MS = 10_000;
 
-export function tick(draft: Draft): void {
-  const { phase, plan } = draft.state;
+export function tick(draft: Draft, stoppedMs: number): void {
+  const { phase } = draft.state;
   if (phase.type === "finished") return;
-  for (const member of draft.state.members.values()) {
-    const { peer, session } = member;
-    const owes = owedBy<string>(phase.board, peer).length > 0;
-    const stalledMs = draft.at - member.progressAt;
-    if (owes && stalledMs > plan.stallTimeoutMs * 2 ** draft.state.stalls) {
-      // Should the work itself take this long, the next to try it is given twice the time.
-      draft.set({ stalls: Math.min(draft.state.stalls + 1, MAX_STALL_DOUBLINGS) });
-      const code = "unknown-session";
-      const message = `no result for ${Math.round(stalledMs / 1000)} s`;
-      draft.effects.push({ type: "refuse", peer, code, message });
-      remove(draft, peer, message, true);
-    } else if (draft.at - member.pingedAt >= (owes ? PING_INTERVAL_OWING_MS : PING_INTERVAL_MS)) {
-      draft.setMember({ ...member, pingedAt: draft.at });
-      const step = phase.type === "training" ? phase.step : phase.version;
-      draft.effects.push({ type: "ping", peer, session, step });
-    }
-  }
+  if (stoppedMs > 0) excuse(draft, stoppedMs);
+  const lateMs = Math.max(LATE_MS, LATE_FACTOR * (typicalShardMs(readyMembers(draft.state.members)) ?? 0));
+  for (const { peer } of draft.state.members.values()) watchMember(draft, peer, lateMs);
   watchWaiting(draft);
+}
+
+/** The time that this process was stopped is nobody's fault. */
+function excuse(draft: Draft, ms: number): void {
+  for (const member of draft.state.members.values()) {
+    draft.setMember({ ...member, progressAt: member.progressAt + ms });
+  }
+}
+
+function watchMember(draft: Draft, peer: PeerId, lateMs: number): void {
+  const { phase, plan, stalls } = draft.state;
+  const member = draft.state.members.get(peer);
+  if (member === undefined || phase.type === "finished") return;
+  const owing = owes<string>(phase.board, peer);
+  const quietMs = draft.at - member.progressAt;
+  const patienceMs = member.computed === 0 ? plan.firstWorkTimeoutMs : plan.stallTimeoutMs;
+  if ((owing || member.late) && quietMs > patienceMs * 2 ** stalls) {
+    // Should the work itself take this long, the next to try it is given twice the time.
+    draft.set({ stalls: Math.min(stalls + 1, MAX_STALL_DOUBLINGS) });
+    const message = `no result for ${Math.round(quietMs / 1000)} s`;
+    draft.effects.push({ type: "refuse", peer, code: "unknown-session", message });
+    remove(draft, peer, message, true);
+    return;
+  }
+  if (owing && !member.late && quietMs > lateMs) noteLate(draft, member, quietMs);
+  if (!owing && member.speed !== undefined && draft.at - member.speed.at > SPEED_VALID_MS) {
+    draft.updateMember(peer, { speed: undefined });
+  }
+  if (draft.at - member.pingedAt >= (owing ? PING_INTERVAL_OWING_MS : PING_INTERVAL_MS)) ping(draft, member);
+}
+
+/** From now on its work is unattended: `distribute` gives it to idle workers as well, now or once there are any. */
+function noteLate(draft: Draft, { peer, name }: Member, quietMs: number): void {
+  const { phase } = draft.state;
+  draft.updateMember(peer, { late: true });
+  if (phase.type === "training") {
+    const shards = owedBy(phase.board, peer).length;
+    draft.report({ type: "worker-late", worker: name, step: phase.step + 1, shards, lateMs: quietMs });
+  }
+}
+
+function ping(draft: Draft, { peer, session, pings }: Member): void {
+  const { phase } = draft.state;
+  if (phase.type === "finished") return;
+  const id = pings + 1;
+  draft.updateMember(peer, { pingedAt: draft.at, pings: id });
+  draft.effects.push({ type: "ping", peer, session, step: phase.type === "training" ? phase.step : phase.version, id });
 }
 
 function watchWaiting(draft: Draft): void {

@@ -2,7 +2,7 @@ import type { Signal } from "../../shared/errors.ts";
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
 import type { Draft } from "./draft.ts";
 import type { Outcome, Plan, Training } from "./types.ts";
-import { type Board, newBoard, owedBy, owners } from "./work-board.ts";
+import { type Board, newBoard, owes, owners } from "./work-board.ts";
 
 /** The course of a run: steps, evaluations, the end. Part of the coordinator's machine. */
 
@@ -31,7 +31,7 @@ function beginEvaluation(draft: Draft, version: number): void {
 export function beginStep(draft: Draft, step: number, board = boardOf(draft.state.plan, step)): void {
   draft.set({ phase: { type: "training", step, board, ahead: undefined, nonFinite: [] } });
   draft.effects.push({ type: "begin-step", step, shardCount: board.items.length });
-  for (const peer of owners(board)) draft.touch(peer);
+  for (const peer of owners(board)) draft.workBegins(peer);
 }
 
 /** All shards of a step, owned by nobody. */
@@ -67,9 +67,10 @@ export function interrupt(draft: Draft, signal: Signal): void {
 
 /** A step that is being computed is finished first; where nobody computes, there is nothing to wait for. */
 export function watchInterrupt(draft: Draft): void {
-  const { phase, interruptedBy } = draft.state;
+  const { phase, interruptedBy, members } = draft.state;
   if (interruptedBy === undefined || phase.type === "finished") return;
   const computing =
-    phase.type === "training" && [...owners(phase.board)].some((p) => owedBy(phase.board, p).length > 0);
+    phase.type === "training" &&
+    [...owners(phase.board)].some((peer) => members.get(peer)?.late === false && owes(phase.board, peer));
   if (!computing) finish(draft, { type: "interrupted", signal: interruptedBy });
 }

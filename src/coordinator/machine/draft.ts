@@ -39,10 +39,21 @@ export class Draft {
     this.#ownMembers().delete(peer);
   }
 
-  /** Notes that a member has been given work, or has got on with it. */
-  touch(peer: PeerId): void {
+  /** Changes a member as it is by now. */
+  updateMember(peer: PeerId, changes: Partial<Member>): void {
     const member = this.state.members.get(peer);
-    if (member !== undefined) this.setMember({ ...member, progressAt: this.at });
+    if (member !== undefined) this.setMember({ ...member, ...changes });
+  }
+
+  /** Notes that a member's work begins now, unless it is late with some. */
+  workBegins(peer: PeerId): void {
+    const member = this.state.members.get(peer);
+    if (member?.late === false) this.setMember({ ...member, progressAt: this.at });
+  }
+
+  /** Notes that a member has got on with its work. */
+  progress(member: Member, changes: Partial<Member> = {}): void {
+    this.setMember({ ...member, progressAt: this.at, late: false, ...changes });
   }
 
   #ownMembers(): Map<PeerId, Member> {

@@ -1,12 +1,13 @@
 import { NOTHING_HELD } from "../../shared/protocol/holdings.ts";
-import type { Hello } from "../../shared/protocol/messages.ts";
+import type { Hello, WorkerMessage } from "../../shared/protocol/messages.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
 import { type Member, objection, readyMembers } from "./membership.ts";
-import { owedBy } from "./work-board.ts";
-import { takeBackAhead, withOwner } from "./work-distribution.ts";
+import { quarantineOf } from "./flapping.ts";
+import { remove } from "./leaving.ts";
+import { owes } from "./work-board.ts";
 
-/** How workers come and go. Part of the coordinator's machine. */
+/** How workers come. Part of the coordinator's machine. */
 
 export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
   const { state } = draft;
@@ -22,6 +23,11 @@ export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
     draft.effects.push({ type: "welcome", peer, session: known.session, name: known.name });
     return;
   }
+  const quarantine = quarantineOf(state, hello, draft.at);
+  if (quarantine !== undefined && known === undefined) {
+    draft.effects.push({ type: "refuse", peer, code: "quarantined", message: quarantine });
+    return;
+  }
   for (const member of state.members.values()) {
     if (member.peer === peer || member.incarnation === hello.incarnation) {
       remove(draft, member.peer, "its connection was lost and it has connected again", true);
@@ -35,9 +41,8 @@ export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
     ...{ peer, session, name, incarnation, host, pid, engine, device },
     ready: false,
     holds: NOTHING_HELD,
-    computed: 0,
-    progressAt: draft.at,
-    pingedAt: draft.at,
+    ...{ computed: 0, joinedAt: draft.at, progressAt: draft.at, late: false, leaving: undefined, speed: undefined },
+    ...{ badAnswers: 0, pingedAt: draft.at, pings: 0, pingsBeforeWork: 0 },
   };
   draft.setMember(member);
   draft.set({ welcomed: number });
@@ -70,29 +75,22 @@ export function welcomeReady(draft: Draft, member: Member): void {
   }
 }
 
-export function remove(draft: Draft, peer: PeerId, reason: string, lost: boolean): void {
-  const member = draft.state.members.get(peer);
-  if (member === undefined) return;
-  draft.removeMember(peer);
-  const { phase } = draft.state;
-  let shardsReassigned = 0;
-  if (phase.type !== "finished") {
-    const owed = owedBy<string>(phase.board, peer);
-    draft.set({ phase: withOwner(phase, owed, undefined) });
-    if (phase.type === "training") {
-      shardsReassigned = owed.length;
-      takeBackAhead(draft, peer);
-    }
-  }
-  if (!member.ready) return;
-  const workers = readyMembers(draft.state.members).length;
-  draft.report({ type: "worker-left", worker: member.name, reason, lost, shardsReassigned, workers });
-}
+type Pong = Extract<WorkerMessage, { type: "pong" }>;
 
-/** No other answer would come from a member for what it owes: it is given up at once, and may greet again. */
-export function takeMalformed(draft: Draft, peer: PeerId, problem: string): void {
-  draft.reject("malformed");
-  if (!draft.state.members.has(peer)) return;
-  draft.effects.push({ type: "refuse", peer, code: "unknown-session", message: problem });
-  remove(draft, peer, problem, true);
+/** A worker says how far it is: what it should have, and says that it has not, was lost on the way. */
+export function takePong(draft: Draft, member: Member, { computed, id, ready, idle }: Pong): void {
+  if (ready && !member.ready) {
+    welcomeReady(draft, member);
+    return;
+  }
+  if (computed > member.computed) {
+    draft.progress(member, { computed });
+    return;
+  }
+  const { phase } = draft.state;
+  if (!idle || id <= member.pingsBeforeWork || phase.type === "finished") return;
+  if (!owes<string>(phase.board, member.peer)) return;
+  const message = "a message to it or from it was lost";
+  draft.effects.push({ type: "refuse", peer: member.peer, code: "unknown-session", message });
+  remove(draft, member.peer, message, true);
 }

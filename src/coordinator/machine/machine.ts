@@ -2,10 +2,11 @@ import type { WorkerMessage } from "../../shared/protocol/messages.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import { takeEvaluated, takeResult } from "./answers.ts";
 import { tick } from "./clock-watch.ts";
-import { begin, interrupt, watchInterrupt } from "./course.ts";
+import { begin, finish, interrupt, watchInterrupt } from "./course.ts";
 import { Draft } from "./draft.ts";
 import type { Effect, Event, Plan, State } from "./types.ts";
-import { greet, remove, takeMalformed, welcomeReady } from "./joining.ts";
+import { greet, takePong, welcomeReady } from "./joining.ts";
+import { leave, releaseLeaving, remove, takeMalformed } from "./leaving.ts";
 import { distribute } from "./work-distribution.ts";
 
 /**
@@ -29,12 +30,15 @@ export function initialState(plan: Plan, incarnation: string): State {
     engines: [],
     refused: 0,
     stalls: 0,
+    companyAt: -Infinity,
+    flapping: new Map(),
   };
 }
 
 export function transition(state: State, event: Event): [State, Effect[]] {
   const draft = new Draft(state, event.at);
   take(draft, event);
+  releaseLeaving(draft);
   distribute(draft);
   watchInterrupt(draft);
   return [draft.state, draft.effects];
@@ -60,13 +64,16 @@ function take(draft: Draft, event: Event): void {
       }
       break;
     case "tick":
-      tick(draft);
+      tick(draft, event.stoppedMs);
       break;
     case "use-workers":
       draft.set({ useWorkers: event.count });
       break;
     case "interrupt":
       interrupt(draft, event.signal);
+      break;
+    case "give-up":
+      if (draft.state.phase.type !== "finished") finish(draft, { type: "not-enough-workers", message: event.message });
       break;
     default:
       event satisfies never;
@@ -78,18 +85,21 @@ function takeMessage(draft: Draft, peer: PeerId, message: WorkerMessage, finite:
     greet(draft, peer, message);
     return;
   }
-  const member = draft.state.members.get(peer);
-  if (member === undefined) {
+  const found = draft.state.members.get(peer);
+  if (found === undefined) {
     // Most likely it was given up while it was silent: it may come back as a new member.
     draft.reject("unknown-session");
     const told = "this coordinator does not know the worker, or has given it up: greet again";
     draft.effects.push({ type: "refuse", peer, code: "unknown-session", message: told });
     return;
   }
-  if (message.session !== member.session) {
+  if (message.session !== found.session) {
     draft.reject("stale-session");
     return;
   }
+  // Whatever it has computed: it computes.
+  if (found.late && (message.type === "result" || message.type === "evaluated")) draft.progress(found);
+  const member = draft.state.members.get(peer) ?? found;
   switch (message.type) {
     case "ready":
       welcomeReady(draft, member);
@@ -101,14 +111,10 @@ function takeMessage(draft: Draft, peer: PeerId, message: WorkerMessage, finite:
       takeEvaluated(draft, member, message);
       break;
     case "pong":
-      if (message.computed > member.computed) {
-        draft.setMember({ ...member, computed: message.computed, progressAt: draft.at });
-      }
+      takePong(draft, member, message);
       break;
     case "leaving":
-      // The worker waits for this before it closes its connection: a closed one would look like a loss.
-      draft.effects.push({ type: "stop", peer, session: member.session, reason: "left" });
-      remove(draft, peer, message.reason, false);
+      leave(draft, member, message.reason, message.finishing);
       break;
     case "failed":
       draft.report({ type: "warning", message: `${member.name} failed: ${message.stack || message.message}` });

@@ -20,9 +20,21 @@ export interface Member {
   readonly holds: Holdings;
   /** Shards and chunks that it says it has computed in this session. */
   readonly computed: number;
+  readonly joinedAt: number;
   /** When it was last given work or last computed some, in ms. */
   readonly progressAt: number;
+  /** Others do its work as well, and it is given no more, until it is heard to have computed something. */
+  readonly late: boolean;
+  /** Why it is leaving, once it has said so: it finishes what it owes and gets nothing new. */
+  readonly leaving: string | undefined;
+  /** What a shard takes it, a running mean in ms, and when that was last measured; undefined when nobody knows. */
+  readonly speed: { readonly shardMs: number; readonly at: number } | undefined;
+  /** Computations whose numbers were not finite. */
+  readonly badAnswers: number;
   readonly pingedAt: number;
+  /** Pings sent, which is also the last one's number; and how many there were when it was last given work. */
+  readonly pings: number;
+  readonly pingsBeforeWork: number;
 }
 
 export type Members = ReadonlyMap<PeerId, Member>;
@@ -35,8 +47,15 @@ export interface Terms {
   readonly dataName: string;
 }
 
+/** Those that can be given work. */
 export function readyMembers(members: Members): Member[] {
-  return [...members.values()].filter((member) => member.ready);
+  return [...members.values()].filter((member) => member.ready && member.leaving === undefined);
+}
+
+/** Whether some member is late, for the board; undefined when none is. */
+export function latenessOf(members: Members): ((peer: PeerId) => boolean) | undefined {
+  for (const { late } of members.values()) if (late) return (peer) => members.get(peer)?.late === true;
+  return undefined;
 }
 
 /** Why a worker cannot be taken, or undefined when it can. */

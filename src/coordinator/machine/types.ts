@@ -24,10 +24,10 @@ export interface Plan {
   readonly joinTimeoutMs: number;
   /**
    * A worker that owes work and computes nothing for this long is given up, in ms; each time, until the next step is
-   * done, the time doubles. What a device does once, such as
-   * compiling its kernels, is over before it says that it is ready.
+   * done, the time doubles. Its very first work may take `firstWorkTimeoutMs`.
    */
   readonly stallTimeoutMs: number;
+  readonly firstWorkTimeoutMs: number;
   /** The gradient is clipped by its global norm: no slice is applied before all are complete. */
   readonly clipsGradient: boolean;
   /** Where the run begins: not at 0 where it goes on from a checkpoint. */
@@ -88,6 +88,18 @@ export interface State {
   readonly refused: number;
   /** Workers given up for computing nothing since the last step was committed. */
   readonly stalls: number;
+  /** When a worker was last lost that was not the only one, in ms. */
+  readonly companyAt: number;
+  /** Places whose workers were lost soon after they had joined. */
+  readonly flapping: ReadonlyMap<string, Flapping>;
+}
+
+/** A host's device whose workers come and go. */
+export interface Flapping {
+  readonly losses: number;
+  readonly lostAt: number;
+  /** Until then it is not welcome, while there are enough others. */
+  readonly until: number;
 }
 
 /** Something happened, at a time in ms. */
@@ -103,10 +115,13 @@ export type Event = { readonly at: number } & (
   | { readonly type: "malformed"; readonly peer: PeerId; readonly problem: string }
   | { readonly type: "peer-lost"; readonly peer: PeerId; readonly reason: string }
   | { readonly type: "process-exited"; readonly pid: number; readonly reason: string }
-  | { readonly type: "tick" }
+  /** Time has passed, `stoppedMs` of it while this process itself was stopped. */
+  | { readonly type: "tick"; readonly stoppedMs: number }
   /** From the next step on, give shards to so many members only. */
   | { readonly type: "use-workers"; readonly count: number }
   | { readonly type: "interrupt"; readonly signal: Signal }
+  /** Whoever starts the workers will start no more of them. */
+  | { readonly type: "give-up"; readonly message: string }
 );
 
 /** Why a result did not count. */
@@ -123,7 +138,13 @@ export type Outcome =
 export type Effect =
   | { readonly type: "welcome"; readonly peer: PeerId; readonly session: string; readonly name: string }
   | { readonly type: "refuse"; readonly peer: PeerId; readonly code: RejectionCode; readonly message: string }
-  | { readonly type: "ping"; readonly peer: PeerId; readonly session: string; readonly step: number }
+  | {
+      readonly type: "ping";
+      readonly peer: PeerId;
+      readonly session: string;
+      readonly step: number;
+      readonly id: number;
+    }
   | { readonly type: "stop"; readonly peer: PeerId; readonly session: string; readonly reason: string }
   | { readonly type: "begin-step"; readonly step: number; readonly shardCount: number }
   | {

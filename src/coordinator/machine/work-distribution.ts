@@ -3,9 +3,9 @@ import { heldAt, holding } from "../../shared/protocol/holdings.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
 import { boardOf } from "./course.ts";
-import type { Evaluating, Training } from "./types.ts";
-import { readyMembers } from "./membership.ts";
-import { hasUnowned, owedBy, setOwner, share, unowned } from "./work-board.ts";
+import type { Training } from "./types.ts";
+import { latenessOf, type Member, readyMembers } from "./membership.ts";
+import { addOwner, hasUnattended, overdue, owedBy, owes, removeOwner, share, unowned } from "./work-board.ts";
 
 /** Who is given which work. Part of the coordinator's machine. */
 
@@ -13,40 +13,91 @@ import { hasUnowned, owedBy, setOwner, share, unowned } from "./work-board.ts";
 const CHUNKS_AT_A_TIME = 16;
 
 /**
- * Gives unowned work to the ready workers: to idle ones if there are any, and not to `avoid` if possible. All shards of a
- * step are given out at once; of an evaluation a worker gets the next few chunks whenever it has done its last.
+ * Gives unattended work to the ready workers. Work that nobody does goes to idle ones, or else to all; work that somebody
+ * is late with goes to idle ones only, as it may still come. All shards of a step are given out at once; of an evaluation
+ * a worker gets the next few chunks whenever it has done its last.
  */
-export function distribute(draft: Draft, avoid?: PeerId): void {
+export function distribute(draft: Draft): void {
   const { phase, plan, members } = draft.state;
   if (phase.type === "finished") return;
-  if (!hasUnowned<string>(phase.board)) {
+  const isLate = latenessOf(members);
+  if (!hasUnattended<string>(phase.board, isLate)) {
     noteWaiting(draft, false);
     return;
   }
-  const work = unowned<string>(phase.board);
+  const free = unowned<string>(phase.board);
   const ready = readyMembers(members);
   const enough = ready.length >= Math.max(1, plan.minWorkers);
-  noteWaiting(draft, !enough);
+  noteWaiting(draft, !enough && free.length > 0);
   if (!enough) return;
-  const workers = phase.type === "training" ? ready.slice(0, draft.state.useWorkers) : ready;
-  const others = workers.filter(({ peer }) => peer !== avoid);
-  const candidates = others.length > 0 ? others : workers;
-  const idle = candidates.filter(({ peer }) => owedBy<string>(phase.board, peer).length === 0);
+  const workers = able(ready);
+  const idle = workers.filter(({ peer }) => !owes<string>(phase.board, peer));
+  const late = isLate === undefined || idle.length === 0 ? [] : overdue<string>(phase.board, isLate);
   if (phase.type === "evaluating") {
-    let rest = work;
+    let rest = [...free, ...late];
     for (const { peer } of idle) {
-      const portion = portionOf(rest.length, candidates.length);
+      const portion = portionOf(rest.length, workers.length);
       if (portion > 0) give(draft, peer, rest.slice(0, portion));
       rest = rest.slice(portion);
     }
     return;
   }
-  const takers = idle.length > 0 ? idle : candidates;
-  for (const [i, items] of share<string>(phase.board, work, takers.length).entries()) {
+  const chosen = workers.slice(0, draft.state.useWorkers);
+  const spare = chosen.filter((worker) => idle.includes(worker));
+  const takers = spare.length > 0 ? spare : chosen;
+  if (phase.nonFinite.length === 0) giveShards(draft, takers, free);
+  else for (const [bad, shards] of byFailures(phase, free)) giveUnless(draft, bad, takers, shards);
+  if (late.length > 0) giveShards(draft, idle.slice(0, Math.max(draft.state.useWorkers, 1)), late);
+}
+
+/** Those that are not late, if there are any. */
+function able(ready: readonly Member[]): readonly Member[] {
+  const punctual = ready.filter(({ late }) => !late);
+  return punctual.length > 0 ? punctual : ready;
+}
+
+function giveShards(draft: Draft, takers: readonly Member[], shards: readonly number[]): void {
+  const { phase } = draft.state;
+  if (phase.type !== "training" || shards.length === 0 || takers.length === 0) return;
+  for (const [i, items] of share<string>(phase.board, shards, costsOf(takers)).entries()) {
     const taker = takers[i % takers.length];
-    if (taker === undefined || items.length === 0) continue;
-    give(draft, taker.peer, items);
+    if (taker !== undefined && items.length > 0) give(draft, taker.peer, items);
   }
+}
+
+/** How long it is waited for another worker that may compute what one has computed badly, once there were others. */
+const COMPANY_TIMEOUT_MS = 5_000;
+
+/** Shards by the workers, in one string, for whom they came out not finite. */
+function byFailures({ nonFinite }: Training, shards: readonly number[]): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  for (const shard of shards) {
+    const bad = nonFinite.filter((each) => each.shard === shard).map(({ worker }) => worker);
+    const key = [...new Set(bad)].join(" ");
+    groups.set(key, [...(groups.get(key) ?? []), shard]);
+  }
+  return groups;
+}
+
+/** A shard that came out not finite goes to somebody else: the same once more would say little about the device. */
+function giveUnless(draft: Draft, bad: string, takers: readonly Member[], shards: readonly number[]): void {
+  const isGood = ({ name }: Member): boolean => !bad.split(" ").includes(name);
+  const others = takers.filter(isGood);
+  const anyone = others.length > 0 ? others : readyMembers(draft.state.members).filter(isGood);
+  const isAlone = draft.at - draft.state.companyAt > COMPANY_TIMEOUT_MS;
+  giveShards(draft, anyone.length === 0 && isAlone ? takers : anyone, shards);
+}
+
+/** What a shard costs each worker; the median where it was not measured. */
+function costsOf(workers: readonly Member[]): number[] {
+  const known = typicalShardMs(workers) ?? 1;
+  return workers.map(({ speed }) => speed?.shardMs ?? known);
+}
+
+/** The median of what a shard takes the workers, in ms; undefined when nobody knows. */
+export function typicalShardMs(workers: readonly Member[]): number | undefined {
+  const known = workers.flatMap(({ speed }) => (speed === undefined ? [] : [speed.shardMs])).sort((a, b) => a - b);
+  return known[Math.floor((known.length - 1) / 2)];
 }
 
 /**
@@ -61,8 +112,10 @@ function portionOf(rest: number, workers: number): number {
 function give(draft: Draft, peer: PeerId, items: readonly number[]): void {
   const { phase } = draft.state;
   if (phase.type === "finished") return;
-  draft.set({ phase: withOwner(phase, items, peer) });
-  draft.touch(peer);
+  if (phase.type === "training") draft.set({ phase: { ...phase, board: addOwner(phase.board, items, peer) } });
+  else draft.set({ phase: { ...phase, board: addOwner(phase.board, items, peer) } });
+  draft.workBegins(peer);
+  noteWork(draft, peer);
   if (phase.type === "training") {
     assign(draft, peer, phase.step, items, SLICE_NAMES);
     return;
@@ -83,12 +136,13 @@ export function giveAhead(draft: Draft, slice: SliceName): void {
   const step = phase.step + 1;
   const ready = readyMembers(members);
   if (step % plan.stepsPerEpoch === 0 || ready.length < plan.minWorkers) return;
-  const workers = ready.slice(0, draft.state.useWorkers);
+  const workers = able(ready).slice(0, draft.state.useWorkers);
   let ahead = boardOf(plan, step);
-  for (const [i, items] of share(ahead, unowned(ahead), workers.length).entries()) {
+  for (const [i, items] of share(ahead, unowned(ahead), costsOf(workers)).entries()) {
     const taker = workers[i];
     if (taker === undefined || items.length === 0) continue;
-    ahead = setOwner(ahead, items, taker.peer);
+    ahead = addOwner(ahead, items, taker.peer);
+    noteWork(draft, taker.peer);
     assign(draft, taker.peer, step, items, [slice]);
   }
   draft.set({ phase: { ...phase, ahead } });
@@ -98,7 +152,22 @@ export function giveAhead(draft: Draft, slice: SliceName): void {
 export function takeBackAhead(draft: Draft, peer: PeerId): void {
   const { phase } = draft.state;
   if (phase.type !== "training" || phase.ahead === undefined) return;
-  draft.set({ phase: { ...phase, ahead: setOwner(phase.ahead, owedBy(phase.ahead, peer), undefined) } });
+  draft.set({ phase: { ...phase, ahead: removeOwner(phase.ahead, owedBy(phase.ahead, peer), peer) } });
+}
+
+/** Takes items of what is under way back from a worker. */
+export function takeBack(draft: Draft, items: readonly number[], peer: PeerId): void {
+  const { phase } = draft.state;
+  if (phase.type === "training") draft.set({ phase: { ...phase, board: removeOwner(phase.board, items, peer) } });
+  if (phase.type === "evaluating") draft.set({ phase: { ...phase, board: removeOwner(phase.board, items, peer) } });
+}
+
+/** A ping that was sent before does not tell whether this has arrived. */
+function noteWork(draft: Draft, peer: PeerId): void {
+  const member = draft.state.members.get(peer);
+  if (member !== undefined && member.pingsBeforeWork !== member.pings) {
+    draft.setMember({ ...member, pingsBeforeWork: member.pings });
+  }
 }
 
 /** @param available the slices of the step's version that exist: those that the worker lacks go along */
@@ -128,13 +197,4 @@ function noteWaiting(draft: Draft, waits: boolean): void {
   if (!waits && draft.state.waiting !== undefined) draft.set({ waiting: undefined });
   else if (waits && draft.state.waiting === undefined)
     draft.set({ waiting: { since: draft.at, reportedAt: draft.at } });
-}
-
-export function withOwner(
-  phase: Training | Evaluating,
-  items: readonly number[],
-  owner: PeerId | undefined,
-): Training | Evaluating {
-  if (phase.type === "training") return { ...phase, board: setOwner(phase.board, items, owner) };
-  return { ...phase, board: setOwner(phase.board, items, owner) };
 }

@@ -10,7 +10,7 @@ import { z } from "zod";
  */
 
 /** Raised when a peer of the old version could misread a message of the new one. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Bounds on what a peer can claim, far above what a run needs. */
 export const LIMITS = {
@@ -35,6 +35,8 @@ const count = (max: number) => z.int().min(0).max(max);
 const text = z.string().max(LIMITS.text).overwrite(printable);
 const session = z.string().min(1).max(100);
 const step = count(LIMITS.steps);
+/** Pings of a session are numbered from 1. */
+const pingId = count(2 ** 40);
 const micros = count(LIMITS.micros);
 const slice = z.enum(["dense", "conv"]);
 const shardCount = z.int().min(1).max(LIMITS.shardsPerBatch);
@@ -92,11 +94,23 @@ const evaluated = z.strictObject({
 const pong = z.strictObject({
   type: z.literal("pong"),
   session,
+  /** The ping's. */
+  id: pingId,
   /** Shards and chunks computed in this session: alive is one thing, getting on another. */
   computed: count(Number.MAX_SAFE_INTEGER),
+  /** Whether it has said "ready". */
+  ready: z.boolean(),
+  /** Whether it has answered all work that it got, up to the ping's step: should it still owe some, a message was lost. */
+  idle: z.boolean(),
 });
 
-const leaving = z.strictObject({ type: z.literal("leaving"), session, reason: text });
+const leaving = z.strictObject({
+  type: z.literal("leaving"),
+  session,
+  reason: text,
+  /** Whether it finishes what it owes, until it is told to stop; it has dropped that otherwise. */
+  finishing: z.boolean(),
+});
 
 const failed = z.strictObject({
   type: z.literal("failed"),
@@ -117,7 +131,7 @@ const welcome = z.strictObject({
   shardSize: z.int().min(1).max(LIMITS.samplesPerBatch),
 });
 
-export const REJECTIONS = ["protocol-version", "data", "model", "unknown-session", "stopping"] as const;
+export const REJECTIONS = ["protocol-version", "data", "model", "unknown-session", "quarantined", "stopping"] as const;
 
 const rejected = z.strictObject({ type: z.literal("rejected"), code: z.enum(REJECTIONS), message: text });
 
@@ -166,7 +180,7 @@ const evaluate = z.strictObject({
 });
 
 /** `step` is the one under way: all that it needs was sent before. */
-const ping = z.strictObject({ type: z.literal("ping"), session, step });
+const ping = z.strictObject({ type: z.literal("ping"), session, step, id: pingId });
 
 const stop = z.strictObject({ type: z.literal("stop"), session, reason: text });
 
@@ -180,6 +194,7 @@ export type WorkerMessage = z.infer<typeof workerHeader>;
 export type CoordinatorMessage = z.infer<typeof coordinatorHeader>;
 export type Hello = z.infer<typeof hello>;
 export type Welcome = z.infer<typeof welcome>;
+export type Ping = z.infer<typeof ping>;
 export type Assign = z.infer<typeof assign>;
 export type Spent = z.infer<typeof result>["spent"];
 export type Evaluate = z.infer<typeof evaluate>;

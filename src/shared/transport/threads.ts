@@ -3,7 +3,14 @@ import { invariant } from "../errors.ts";
 import { bytesOf, type Frames } from "../protocol/codec.ts";
 import { sharedMemory } from "../vector/vector-memory.ts";
 import { isShared, SharedPool } from "./shared-pool.ts";
-import type { CoordinatorHandlers, CoordinatorTransport, PayloadMemory, PeerId, WorkerTransport } from "./transport.ts";
+import type {
+  CoordinatorHandlers,
+  CoordinatorTransport,
+  PayloadMemory,
+  PeerId,
+  WorkerHandlers,
+  WorkerTransport,
+} from "./transport.ts";
 
 /**
  * How long after a message to a connection that is gone that is told. A thread's end, which says why, is known sooner,
@@ -13,7 +20,7 @@ const UNREACHABLE_MS = 250;
 
 /**
  * The transport between threads of one process: headers are copied through a MessagePort, vectors stay where they are, in
- * memory that both sides see.
+ * memory that both sides see. Nothing is damaged on its way from memory to memory, so there are no checksums.
  */
 export class ThreadNetwork {
   readonly #ports = new Map<PeerId, MessagePort>();
@@ -84,7 +91,7 @@ class ThreadWorkerTransport implements WorkerTransport {
     this.memory = memory;
   }
 
-  start(onMessage: (frames: Frames) => void): void {
+  start({ onMessage }: Pick<WorkerHandlers, "onMessage">): void {
     receive(this.#port, this.memory, (frames) => !this.#closed && onMessage(frames));
   }
 

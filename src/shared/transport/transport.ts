@@ -9,6 +9,22 @@ export interface CoordinatorHandlers {
   onMessage(peer: PeerId, frames: Frames): void;
   /** A message could not be delivered since the peer's connection is gone; the peer's id will not come back. */
   onUnreachable(peer: PeerId): void;
+  /**
+   * A message of the peer was damaged on its way, and is not delivered.
+   * @param problem a sentence
+   */
+  onDamaged(peer: PeerId, problem: string): void;
+}
+
+export interface WorkerHandlers {
+  /** Frames are valid until this returns: retain or copy what must be kept. */
+  onMessage(frames: Frames): void;
+  /**
+   * A message was damaged on its way, and is not delivered. What comes next comes over a new connection, since nothing that
+   * follows on the old one can be trusted.
+   * @param problem a sentence
+   */
+  onDamaged(problem: string): void;
 }
 
 /** Memory for vectors that are to be sent: some transports move it to the other side without a copy. */
@@ -24,7 +40,7 @@ export interface PayloadMemory {
 }
 
 /**
- * The coordinator's end. Messages between one pair of ends arrive in order and whole, or not at all.
+ * The coordinator's end. Messages between one pair of ends arrive in order, whole and unharmed, or not at all.
  * Whatever was sent must not be written to again.
  */
 export interface CoordinatorTransport {
@@ -41,8 +57,8 @@ export interface CoordinatorTransport {
 /** A worker's end; it reconnects by itself. */
 export interface WorkerTransport {
   readonly memory: PayloadMemory;
-  /** @param onMessage its frames are valid until it returns: retain or copy what must be kept */
-  start(onMessage: (frames: Frames) => void): void;
+  /** Begins to deliver. To be called once. */
+  start(handlers: WorkerHandlers): void;
   send(frames: Frames): void;
   /** Gives what was sent a moment to leave. From now on nothing is delivered, and sending does nothing. */
   close(): Promise<void>;

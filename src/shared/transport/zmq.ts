@@ -1,16 +1,21 @@
 import { Dealer, Router } from "zeromq";
 import { LockstepError, messageOf, systemCode } from "../errors.ts";
 import type { Frames } from "../protocol/codec.ts";
+import { checkFrames, KnownChecksums, withChecksums } from "./frame-checksums.ts";
 import { claimIpcPath, releaseIpcPath } from "./ipc-path.ts";
 import {
   type CoordinatorHandlers,
   type CoordinatorTransport,
   FRESH_MEMORY,
   type PeerId,
+  type WorkerHandlers,
   type WorkerTransport,
 } from "./transport.ts";
 
-/** The transport between processes: ROUTER and DEALER sockets of ZeroMQ, over tcp or ipc. */
+/**
+ * The transport between processes: ROUTER and DEALER sockets of ZeroMQ, over tcp or ipc. Each message ends with a frame of
+ * checksums.
+ */
 
 const SOCKET_OPTIONS = {
   /** A slice is 236 KB: with the kernel's default buffers it would leave in several wake-ups. */
@@ -64,13 +69,15 @@ export function connectZmq(address: string): WorkerTransport {
     socket.close();
     throw new LockstepError("usage", `cannot connect to ${address}: ${messageOf(thrown)}`, { cause: thrown });
   }
-  return new ZmqWorkerTransport(socket);
+  return new ZmqWorkerTransport(socket, address);
 }
 
 class ZmqCoordinatorTransport implements CoordinatorTransport {
   readonly address: string;
   readonly memory = FRESH_MEMORY;
   readonly #socket: Router;
+  /** A slice of the model goes to all workers. */
+  readonly #checksums = new KnownChecksums();
   #handlers: CoordinatorHandlers | undefined;
 
   constructor(socket: Router, address: string) {
@@ -86,13 +93,18 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
   async #receive(handlers: CoordinatorHandlers): Promise<void> {
     for await (const [peer, ...frames] of this.#socket) {
       if (this.#socket.closed) return;
-      if (peer !== undefined) handlers.onMessage(peer.toString("hex"), frames);
+      if (peer === undefined) continue;
+      const id = peer.toString("hex");
+      const checked = checkFrames(frames);
+      if ("problem" in checked) handlers.onDamaged(id, checked.problem);
+      else handlers.onMessage(id, checked.frames);
     }
   }
 
   send(peer: PeerId, frames: Frames): void {
     if (this.#socket.closed) return;
-    this.#socket.send([Buffer.from(peer, "hex"), ...frames]).catch(() => {
+    const message = withChecksums(frames, (frame) => this.#checksums.of(frame));
+    this.#socket.send([Buffer.from(peer, "hex"), ...message]).catch(() => {
       // Either the connection is gone (EHOSTUNREACH) or the peer has stopped reading (EAGAIN).
       if (!this.#socket.closed) this.#handlers?.onUnreachable(peer);
     });
@@ -110,27 +122,46 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
 class ZmqWorkerTransport implements WorkerTransport {
   readonly memory = FRESH_MEMORY;
   readonly #socket: Dealer;
+  readonly #address: string;
+  /** How often it has connected anew. */
+  #connection = 0;
 
-  constructor(socket: Dealer) {
+  constructor(socket: Dealer, address: string) {
     this.#socket = socket;
+    this.#address = address;
   }
 
-  start(onMessage: (frames: Frames) => void): void {
-    void this.#receive(onMessage);
+  start(handlers: WorkerHandlers): void {
+    void this.#receive(handlers);
   }
 
-  async #receive(onMessage: (frames: Frames) => void): Promise<void> {
+  async #receive(handlers: WorkerHandlers): Promise<void> {
     for await (const frames of this.#socket) {
       if (this.#socket.closed) return;
-      onMessage(frames);
+      const checked = checkFrames(frames);
+      if ("problem" in checked) {
+        this.#connectAnew();
+        handlers.onDamaged(checked.problem);
+      } else {
+        handlers.onMessage(checked.frames);
+      }
     }
+  }
+
+  /** A stream that has lost its place can go on as a flood of seeming messages: it is left, with what came of it. */
+  #connectAnew(): void {
+    this.#connection += 1;
+    this.#socket.disconnect(this.#address);
+    this.#socket.connect(this.#address);
   }
 
   send(frames: Frames): void {
     if (this.#socket.closed) return;
-    this.#socket.send([...frames]).catch(() => {
-      // The queue for a coordinator that is away is full. What got lost is made good by the protocol: the worker greets
-      // again.
+    const connection = this.#connection;
+    this.#socket.send(withChecksums(frames)).catch(() => {
+      // Either the queue for a coordinator that is away is full, or libzmq has given up the connection for good, as it does
+      // after bytes that are no message. What got lost is made good by the protocol: the worker greets again.
+      if (!this.#socket.closed && connection === this.#connection) this.#connectAnew();
     });
   }
 

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { ChildProcesses } from "../../../src/bench/child-processes.ts";
+import type { ChildProcesses } from "../../../src/workshop/child-processes.ts";
 
 /** A program that answers each line with a line. */
 export class LineProcess {

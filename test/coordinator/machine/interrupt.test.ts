@@ -100,6 +100,18 @@ describe("an interrupt", () => {
     `);
   });
 
+  test("by whoever starts the workers ends the run at once, and tells them", () => {
+    begin(["A"]);
+    script.play({ type: "give-up", message: "no worker can be kept alive" });
+    script.play({ type: "give-up", message: "again" });
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "give up: no worker can be kept alive
+        A <- stop, not-enough-workers
+        finish: not-enough-workers, no worker can be kept alive
+      give up: again"
+    `);
+  });
+
   test("after the end changes nothing", () => {
     begin([]);
     script.interrupt();

@@ -12,30 +12,76 @@ function begin(peers: readonly string[], changes: Partial<Plan> = {}): void {
 }
 
 describe("workers that go", () => {
-  test("by their own will hand their shards to the others", () => {
-    begin(["A"]);
-    script.join("B");
+  test("by their own will finish what they owe first, and get nothing more", () => {
+    begin(["A", "B"], { stepsPerEpoch: 3 });
+    script.computes("A");
+    script.transcript();
+    script.sends("A", "dense");
     script.leaves("A");
     script.computes("B");
+    script.sends("A", "conv");
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "A: result step 1 dense 1/0
+        accept dense 1/0
+      A: leaving, it received SIGTERM
+      B: result step 1 dense 1/1
+        accept dense 1/1
+        apply dense of step 1
+        B <- assign step 2 shards 0,1,2,3 +dense
+      B: result step 1 conv 1/1
+        accept conv 1/1
+      A: result step 1 conv 1/0
+        accept conv 1/0
+        apply conv of step 1
+        B <- parameters 2 conv
+        commit step 1
+        begin step 2, 4 shards
+        A <- stop, left
+        report worker-1 left (it received SIGTERM), 0 shards reassigned, 1 ready"
+    `);
+  });
+
+  test("by their own will, with nothing to do, go at once", () => {
+    begin(["A"]);
+    script.join("B");
+    script.leaves("B");
     expect(script.transcript()).toMatchInlineSnapshot(`
       "B: hello
         B <- welcome as worker-2
       B: ready
         report worker-2 joined, 2 ready
-      A: leaving, it received SIGTERM
+      B: leaving, it received SIGTERM
+        B <- stop, left
+        report worker-2 left (it received SIGTERM), 0 shards reassigned, 1 ready"
+    `);
+  });
+
+  test("having dropped their work hand it to the others", () => {
+    begin(["A", "B"]);
+    script.says("B", {
+      type: "leaving",
+      session: script.session("B"),
+      reason: "parameters were lost",
+      finishing: false,
+    });
+    script.computes("A");
+    script.transcript();
+    script.join("C");
+    script.says("A", {
+      type: "leaving",
+      session: script.session("A"),
+      reason: "parameters were lost",
+      finishing: false,
+    });
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "C: hello
+        C <- welcome as worker-3
+      C: ready
+        report worker-3 joined, 2 ready
+      A: leaving, parameters were lost
         A <- stop, left
-        report worker-1 left (it received SIGTERM), 4 shards reassigned, 1 ready
-        B <- assign step 0 shards 0,1,2,3 +dense +conv
-      B: result step 0 dense 2/0
-        accept dense 2/0
-        apply dense of step 0
-        B <- assign step 1 shards 0,1,2,3 +dense
-      B: result step 0 conv 2/0
-        accept conv 2/0
-        apply conv of step 0
-        B <- parameters 1 conv
-        commit step 0
-        begin step 1, 4 shards"
+        report worker-1 left (parameters were lost), 4 shards reassigned, 1 ready
+        C <- assign step 1 shards 0,1,2,3 +dense +conv"
     `);
   });
 

@@ -194,7 +194,7 @@ describe("time", () => {
     begin(["A"]);
     script.hello("B");
     script.transcript();
-    for (let i = 0; i < 5; i++) script.tick();
+    for (let i = 0; i < 4; i++) script.tick();
     expect(script.transcript()).toMatchInlineSnapshot(`
       "tick at 250 ms
         A <- ping
@@ -204,24 +204,20 @@ describe("time", () => {
         A <- ping
       tick at 1000 ms
         A <- ping
-        B <- ping
-      tick at 1250 ms
-        A <- ping"
+        B <- ping"
     `);
   });
 
   test("gives a silent worker up after the stall timeout", () => {
     begin(["A"]);
-    script.join("B");
     script.tick(30_000);
-    expect(script.state.members.size).toBe(2);
+    expect(script.state.members.size).toBe(1);
     script.transcript();
     script.tick(1);
     expect(script.transcript()).toMatchInlineSnapshot(`
       "tick at 30001 ms
         A <- rejected, unknown-session
-        report worker-1 lost (no result for 30 s), 4 shards reassigned, 1 ready
-        B <- assign step 0 shards 0,1,2,3 +dense +conv"
+        report worker-1 lost (no result for 30 s), 4 shards reassigned, 0 ready"
     `);
   });
 
@@ -245,11 +241,11 @@ describe("time", () => {
     script.computes("A");
     for (let computed = 1; computed <= 5; computed++) {
       script.tick(29_000);
-      script.says("A", { type: "pong", session: script.session("A"), computed });
+      script.pongs("A", { computed });
     }
     expect(script.state.members.size).toBe(1);
     script.tick(29_000);
-    script.says("A", { type: "pong", session: script.session("A"), computed: 5 });
+    script.pongs("A", { computed: 5 });
     script.tick(2_000);
     expect(script.state.members.size).toBe(0);
   });

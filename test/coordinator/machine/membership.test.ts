@@ -1,15 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type Member, objection, readyMembers } from "../../../src/coordinator/machine/membership.ts";
-import { NOTHING_HELD } from "../../../src/shared/protocol/holdings.ts";
+import { objection, readyMembers } from "../../../src/coordinator/machine/membership.ts";
 import { helloOf, TERMS } from "../../support/coordinator-script.ts";
-
-const member = (peer: string, ready = true): Member => ({
-  ...{ peer, session: `c/${peer}`, name: peer, incarnation: peer, host: "here", pid: 1, engine: "wasm", device: "cpu" },
-  ...{ ready, holds: NOTHING_HELD, computed: 0, progressAt: 0, pingedAt: 0 },
-});
+import { memberOf } from "../../support/member.ts";
 
 test("members are listed when they are ready", () => {
-  const members = new Map([member("A"), member("B", false), member("C")].map((each) => [each.peer, each]));
+  const members = new Map(
+    [memberOf("A"), memberOf("B", { ready: false }), memberOf("C")].map((each) => [each.peer, each]),
+  );
   expect(readyMembers(members).map(({ peer }) => peer)).toEqual(["A", "C"]);
 });
 
@@ -21,7 +18,7 @@ describe("objection", () => {
   });
 
   test.each([
-    ["protocol-version", { protocol: 1 }, /version 2, the worker 1: install the same version of lockstep/],
+    ["protocol-version", { protocol: 1 }, /version 3, the worker 1: install the same version of lockstep/],
     ["model", { modelDigest: "1".repeat(64) }, /model has other tensors/],
     [
       "data",

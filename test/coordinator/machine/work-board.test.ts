@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  addOwner,
   type Board,
   deliver,
   isDelivered,
@@ -9,7 +10,7 @@ import {
   owedPart,
   owedBy,
   owners,
-  setOwner,
+  removeOwner,
   share,
   unowned,
 } from "../../../src/coordinator/machine/work-board.ts";
@@ -20,8 +21,8 @@ const PARTS: readonly Part[] = ["dense", "conv"];
 /** Six items: A works on 0 to 2 and has delivered one part of 0 and 1, and all of 2; B works on 3; nobody on 4 and 5. */
 function scene(): Board<Part> {
   let board = newBoard(6, PARTS);
-  board = setOwner(board, [0, 1, 2], "A");
-  board = setOwner(board, [3], "B");
+  board = addOwner(board, [0, 1, 2], "A");
+  board = addOwner(board, [3], "B");
   board = deliver(board, [0, 1, 2], "dense");
   return deliver(board, [2], "conv");
 }
@@ -45,10 +46,10 @@ test("who owes what", () => {
 });
 
 test("what was delivered stays so when the item changes hands", () => {
-  const board = setOwner(scene(), [0, 1], undefined);
+  const board = removeOwner(scene(), [0, 1], "A");
   expect(unowned(board)).toEqual([0, 1, 4, 5]);
-  expect(judge(setOwner(board, [0], "B"), "B", [0], "dense")).toBe("duplicate");
-  expect(judge(setOwner(board, [0], "B"), "B", [0], "conv")).toBe("owed");
+  expect(judge(addOwner(board, [0], "B"), "B", [0], "dense")).toBe("duplicate");
+  expect(judge(addOwner(board, [0], "B"), "B", [0], "conv")).toBe("owed");
 });
 
 test("a part is delivered when no item misses it", () => {
@@ -61,8 +62,8 @@ test("a part is delivered when no item misses it", () => {
 test("functions leave the board that they are given as it is", () => {
   const board = scene();
   const before = structuredClone(board);
-  deliver(setOwner(board, [0, 3], "C"), [0, 1, 2, 3, 4, 5], "conv");
-  share(board, [0, 1, 4], 2);
+  deliver(addOwner(board, [0, 3], "C"), [0, 1, 2, 3, 4, 5], "conv");
+  share(board, [0, 1, 4], [1, 1]);
   expect(board).toEqual(before);
 });
 
@@ -85,6 +86,9 @@ describe("judge", () => {
   });
 });
 
+/** What a shard costs workers that are all as fast. */
+const equal = (workers: number): number[] => Array.from({ length: workers }, () => 7);
+
 describe("share", () => {
   const board = (count: number) => newBoard(count, PARTS);
 
@@ -102,11 +106,11 @@ describe("share", () => {
     { items: 4, takers: 1, runs: [[0, 1, 2, 3]] },
   ])("cuts $items items into $takers runs", ({ items, takers, runs }) => {
     const all = Array.from({ length: items }, (_, i) => i);
-    expect(share(board(items), all, takers)).toEqual(runs);
+    expect(share(board(items), all, equal(takers))).toEqual(runs);
   });
 
   test("keeps apart what misses different parts", () => {
-    expect(share(scene(), [0, 1, 4, 5], 1)).toEqual([
+    expect(share(scene(), [0, 1, 4, 5], equal(1))).toEqual([
       [0, 1],
       [4, 5],
     ]);
@@ -116,7 +120,7 @@ describe("share", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 12 }), (count, takers) => {
         const all = Array.from({ length: count }, (_, i) => i);
-        const runs = share(board(count), all, takers);
+        const runs = share(board(count), all, equal(takers));
         expect(runs).toHaveLength(takers);
         expect(runs.flat()).toEqual(all);
         const sizes = runs.map((run) => run.length);

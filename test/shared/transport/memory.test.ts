@@ -3,6 +3,8 @@ import { type Fate, MemoryNetwork, type Passage } from "../../../src/shared/tran
 import type { WorkerTransport } from "../../../src/shared/transport/transport.ts";
 import { transportCompliance } from "../../compliance/transport.ts";
 
+const HANDLERS = { onMessage: () => {}, onUnreachable: () => {}, onDamaged: () => {} };
+
 let shared: MemoryNetwork;
 transportCompliance("memory", {
   listen: () => {
@@ -26,9 +28,13 @@ describe("fate", () => {
         coordinator.send(peer, [Buffer.from(`re: ${text(frame)}`)]);
       },
       onUnreachable: () => {},
+      onDamaged: (peer, problem) => received.push(`${peer}: ${problem}`),
     });
     worker = network.connect();
-    worker.start(([frame]) => received.push(text(frame)));
+    worker.start({
+      onMessage: ([frame]) => received.push(text(frame)),
+      onDamaged: (problem) => received.push(problem),
+    });
   }
 
   const text = (frame: Uint8Array | undefined) => Buffer.from(frame ?? []).toString();
@@ -58,6 +64,12 @@ describe("fate", () => {
     expect((await send("a", "b", "c")).filter((each) => each.length === 1)).toEqual(["b", "c", "a"]);
   });
 
+  test("may damage a message on either way, which is told in its place", async () => {
+    open(({ frames }) => ({ copies: 1, delay: 0, damaged: text(frames[0]) !== "a" }));
+    const told = "a message was damaged on its way: the network was told to";
+    expect(await send("a", "b")).toEqual(["a", `memory-1: ${told}`, told]);
+  });
+
   test("is asked with direction and peer", async () => {
     const passages: string[] = [];
     open(({ direction, peer }) => {
@@ -72,22 +84,21 @@ describe("fate", () => {
 test("what is sent before anyone listens waits, and costs nothing", async () => {
   const network = new MemoryNetwork();
   const worker = network.connect();
-  worker.start(() => {});
+  worker.start(HANDLERS);
   worker.send([Buffer.from("early")]);
   const immediates = () => process.getActiveResourcesInfo().filter((kind) => kind === "Immediate").length;
   expect([network.pending, immediates()]).toEqual([1, 0]);
   const received: Uint8Array[] = [];
-  network.listen().start({ onMessage: (_, [frame]) => received.push(frame!), onUnreachable: () => {} });
+  network.listen().start({ ...HANDLERS, onMessage: (_, [frame]) => received.push(frame!) });
   while (network.pending > 0) await new Promise(setImmediate);
   expect(received.map(String)).toEqual(["early"]);
 });
 
 test("a second coordinator is a mistake while the first is open, and none after that", async () => {
   const network = new MemoryNetwork();
-  const handlers = { onMessage: () => {}, onUnreachable: () => {} };
   const first = network.listen();
-  first.start(handlers);
-  expect(() => network.listen().start(handlers)).toThrow("one coordinator");
+  first.start(HANDLERS);
+  expect(() => network.listen().start(HANDLERS)).toThrow("one coordinator");
   await first.close();
-  network.listen().start(handlers);
+  network.listen().start(HANDLERS);
 });

@@ -6,6 +6,8 @@ import { sharedMemory } from "../../../src/shared/vector/vector-memory.ts";
 import { connectThread, ThreadNetwork } from "../../../src/shared/transport/threads.ts";
 import { transportCompliance } from "../../compliance/transport.ts";
 
+const HANDLERS = { onMessage: () => {}, onUnreachable: () => {}, onDamaged: () => {} };
+
 let network: ThreadNetwork;
 
 transportCompliance("threads", {
@@ -24,14 +26,17 @@ describe("a vector of shared memory", () => {
   function connect(count: number) {
     const here = new ThreadNetwork();
     const coordinator = here.listen();
-    coordinator.start({ onMessage: () => {}, onUnreachable: () => {} });
+    coordinator.start(HANDLERS);
     const workers = Array.from({ length: count }, () => {
       const { peer, end } = here.open();
       const transport = connectThread(end);
       const arrived = new Promise<Frames>((resolve) => {
-        transport.start((frames) => {
-          if (frames[0]!.byteLength === 1) transport.memory.retain(frames[1]!);
-          resolve(frames);
+        transport.start({
+          ...HANDLERS,
+          onMessage: (frames) => {
+            if (frames[0]!.byteLength === 1) transport.memory.retain(frames[1]!);
+            resolve(frames);
+          },
         });
       });
       return { peer, transport, arrived };
@@ -77,14 +82,14 @@ describe("a vector of shared memory", () => {
     const coordinator = here.listen();
     const { end } = here.open();
     const worker = connectThread(end);
-    worker.start(() => {});
+    worker.start(HANDLERS);
     const kept = new Promise<Uint8Array>((resolve) => {
       coordinator.start({
+        ...HANDLERS,
         onMessage: (_peer, [frame]) => {
           coordinator.memory.retain(frame!);
           resolve(frame!);
         },
-        onUnreachable: () => {},
       });
     });
     const vector = worker.memory.allocate(10).fill(3);

@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Dealer, Router } from "zeromq";
 import { LockstepError } from "../../../src/shared/errors.ts";
+import { withChecksums } from "../../../src/shared/transport/frame-checksums.ts";
 import { connectZmq, listenZmq } from "../../../src/shared/transport/zmq.ts";
 import { transportCompliance } from "../../compliance/transport.ts";
 
@@ -13,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), "lockstep-zmq-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const DEADLINE = { timeout: 10_000, interval: 2 };
-const HANDLERS = { onMessage: () => {}, onUnreachable: () => {} };
+const HANDLERS = { onMessage: () => {}, onUnreachable: () => {}, onDamaged: () => {} };
 
 let sockets = 0;
 transportCompliance("ZeroMQ tcp", { listen: () => listenZmq("tcp://127.0.0.1:*"), connect: connectZmq });
@@ -79,7 +81,7 @@ describe("a worker", () => {
     const free = await listenZmq("tcp://127.0.0.1:*");
     await free.close();
     const worker = connectZmq(free.address);
-    worker.start(() => {});
+    worker.start(HANDLERS);
     open.push(worker);
     for (const life of [1, 2]) {
       const coordinator = await vi.waitFor(() => listenZmq(free.address), DEADLINE);
@@ -98,7 +100,11 @@ describe("a worker", () => {
     const coordinator = await listenZmq("tcp://127.0.0.1:*");
     const peers: string[] = [];
     const unreachable: string[] = [];
-    coordinator.start({ onMessage: (peer) => peers.push(peer), onUnreachable: (peer) => unreachable.push(peer) });
+    coordinator.start({
+      ...HANDLERS,
+      onMessage: (peer) => peers.push(peer),
+      onUnreachable: (peer) => unreachable.push(peer),
+    });
     // Never started: nothing reads what comes.
     const worker = connectZmq(coordinator.address);
     open.push(coordinator, worker);
@@ -110,6 +116,77 @@ describe("a worker", () => {
     for (let i = 0; i < 1_000; i++) coordinator.send(peers[0]!, [frame]);
     await vi.waitUntil(() => unreachable.length > 0, DEADLINE);
     expect(new Set(unreachable)).toEqual(new Set([peers[0]]));
+  });
+});
+
+describe("a message that was damaged", () => {
+  const WHOLE = withChecksums([Buffer.from("whole")]);
+  const [frame, checksum] = WHOLE as [Uint8Array, Uint8Array];
+
+  test("is told to the coordinator with its sender, and not delivered", async () => {
+    const coordinator = await listenZmq("tcp://127.0.0.1:*");
+    const told: string[] = [];
+    coordinator.start({
+      ...HANDLERS,
+      onMessage: (peer, [first]) => told.push(`${peer}: ${String(first)}`),
+      onDamaged: (peer, problem) => told.push(`${peer}: ${problem.split(",")[0]}`),
+    });
+    const sender = new Dealer({ linger: 0 });
+    open.push(coordinator, { close: () => Promise.resolve(sender.close()) });
+    sender.connect(coordinator.address);
+    for (const frames of [WHOLE, [Buffer.from("wHole"), checksum], [frame], WHOLE]) await sender.send([...frames]);
+    await vi.waitUntil(() => told.length === 4, DEADLINE);
+    const [peer] = told[0]!.split(":");
+    expect(told.map((text) => text.replace(peer!, "sender"))).toEqual([
+      "sender: whole",
+      "sender: a message was damaged on its way: frame 0",
+      "sender: a message was damaged on its way: 0 frames came with 5 bytes of checksums",
+      "sender: whole",
+    ]);
+  });
+
+  describe("on its way to a worker", () => {
+    let router: Router;
+    let told: string[];
+    let peers: Buffer[];
+
+    beforeEach(async () => {
+      [told, peers] = [[], []];
+      router = new Router({ mandatory: true, linger: 0 });
+      await router.bind("tcp://127.0.0.1:*");
+      void (async () => {
+        for await (const [peer] of router) if (peers.every((known) => !known.equals(peer!))) peers.push(peer!);
+      })();
+      const worker = connectZmq(router.lastEndpoint!);
+      worker.start({
+        onMessage: ([first]) => told.push(String(first)),
+        onDamaged: (problem) => told.push(problem.slice(0, 47)),
+      });
+      const greeting = setInterval(() => worker.send([Buffer.from("hello")]), 5);
+      open.push(worker, {
+        close: () => {
+          clearInterval(greeting);
+          return Promise.resolve(router.close());
+        },
+      });
+      await vi.waitUntil(() => peers.length === 1, DEADLINE);
+    });
+
+    test("is told, and the worker leaves the connection with all that follows for a new one", async () => {
+      for (const frames of [WHOLE, [frame, frame], [frame, frame], WHOLE]) await router.send([peers[0]!, ...frames]);
+      await vi.waitUntil(() => peers.length === 2, DEADLINE);
+      await router.send([peers[1]!, ...withChecksums([Buffer.from("anew")])]);
+      await vi.waitUntil(() => told.includes("anew"), DEADLINE);
+      expect(told).toEqual(["whole", "a message was damaged on its way: 1 frames came", "anew"]);
+    });
+
+    test("so that libzmq gives up the connection for good makes the worker connect anew", async () => {
+      await router.send([peers[0]!, new Uint8Array(1_000_001)]);
+      await vi.waitUntil(() => peers.length === 2, DEADLINE);
+      await router.send([peers[1]!, ...WHOLE]);
+      await vi.waitUntil(() => told.length > 0, DEADLINE);
+      expect(told).toEqual(["whole"]);
+    });
   });
 });
 

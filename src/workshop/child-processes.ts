@@ -4,14 +4,14 @@ import { once } from "node:events";
 /** How long a child may take to end in good order before it is killed. */
 const END_MS = 3_000;
 
-/** The processes that a bench has started, so that none of them outlives it. */
+/** The processes that a command has started, so that none of them outlives it. */
 export class ChildProcesses {
   readonly #running = new Set<ChildProcess>();
   #ending = false;
 
   /** `node` or any other program. Its end, and whether it could be started at all, is the caller's to watch. */
   start(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-    if (this.#ending) throw new Error("the bench is ending");
+    if (this.#ending) throw new Error("the command is ending");
     const child = spawn(command, args, options);
     this.#running.add(child);
     child.once("exit", () => this.#running.delete(child));
@@ -38,7 +38,7 @@ async function ended(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** This process's environment without lockstep's options: a bench measures what it says, not what they say. */
+/** This process's environment without lockstep's options: what is started does what it is told, not what they say. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LOCKSTEP_")));
 }

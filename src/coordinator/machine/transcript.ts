@@ -1,12 +1,13 @@
-import type { Effect, Event } from "../../src/coordinator/machine/types.ts";
-import type { TrainingEvent } from "../../src/shared/events.ts";
-import type { TreeNode } from "../../src/shared/reduction/tree.ts";
+import type { TrainingEvent } from "../../shared/events.ts";
+import type { TreeNode } from "../../shared/reduction/tree.ts";
+import type { Effect, Event } from "./types.ts";
 
 /** The coordinator's events and effects as lines for people. Peers stand by their names. */
 
 const nodesText = (nodes: readonly TreeNode[]): string =>
   nodes.map(({ level, index }) => `${level}/${index}`).join(" ");
 
+/** What happened, as one line. */
 export function eventText(event: Event): string {
   switch (event.type) {
     case "message": {
@@ -38,6 +39,8 @@ export function eventText(event: Event): string {
       return `tick at ${event.at} ms`;
     case "use-workers":
       return `use ${event.count} workers`;
+    case "give-up":
+      return `give up: ${event.message}`;
     case "interrupt":
       return `interrupt by ${event.signal}`;
     default:
@@ -45,6 +48,7 @@ export function eventText(event: Event): string {
   }
 }
 
+/** What the machine asks for, as one line. */
 export function effectText(effect: Effect): string {
   switch (effect.type) {
     case "welcome":

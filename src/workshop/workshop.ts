@@ -5,7 +5,7 @@ import { type Signal, SIGNAL_EXIT_CODES } from "../shared/errors.ts";
 import { onSignal } from "../signals.ts";
 import { ChildProcesses } from "./child-processes.ts";
 
-/** Where a bench works. */
+/** Where a command works that starts others. */
 export interface Workshop {
   readonly children: ChildProcesses;
   /** A temporary folder. */
@@ -16,11 +16,12 @@ export interface Workshop {
 
 /**
  * Does `work` and leaves no process and no folder behind, however it ends; a signal ends it early.
- * @returns the exit code
+ * @param work gives an exit code
+ * @returns the exit code, the signal's where one came
  */
-export async function inWorkshop(work: (workshop: Workshop) => Promise<void>): Promise<number> {
+export async function inWorkshop(work: (workshop: Workshop) => Promise<number>): Promise<number> {
   const children = new ChildProcesses();
-  const folder = mkdtempSync(join(tmpdir(), "lockstep-bench-"));
+  const folder = mkdtempSync(join(tmpdir(), "lockstep-work-"));
   const deferred: (() => void)[] = [];
   const tidyUp = (): void => {
     for (const action of deferred.splice(0)) action();
@@ -37,11 +38,11 @@ export async function inWorkshop(work: (workshop: Workshop) => Promise<void>): P
     restore = onSignal(resolve);
   });
   try {
-    const done = work({ children, folder, defer: (action) => deferred.push(action) }).then(() => undefined);
+    const done = work({ children, folder, defer: (action) => deferred.push(action) });
     // Once interrupted, what is said about lost children is of no interest.
     done.catch(() => {});
-    const signal = await Promise.race([done, interrupted]);
-    return signal === undefined ? 0 : SIGNAL_EXIT_CODES[signal];
+    const ended = await Promise.race([done, interrupted]);
+    return typeof ended === "number" ? ended : SIGNAL_EXIT_CODES[ended];
   } finally {
     await children.end();
     tidyUp();

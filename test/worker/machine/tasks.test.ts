@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { WorkerScript } from "../support/worker-script.ts";
+import { WorkerScript } from "../../support/worker-script.ts";
 
 let script: WorkerScript;
 beforeEach(() => {
@@ -65,7 +65,7 @@ describe("parameters", () => {
     script.assign(1, script.session, ["dense"]);
     script.transcript();
     script.done(first);
-    script.hears({ type: "ping", session: script.session, step: 0 });
+    script.hears({ type: "ping", session: script.session, step: 0, id: 1 });
     script.parameters(1, ["conv"]);
     expect(script.transcript()).toMatchInlineSnapshot(`
       "computed
@@ -102,8 +102,8 @@ describe("parameters", () => {
   test("that were lost on the way make the worker join again, once a ping shows it", () => {
     script.assign(1, script.session, ["dense"]);
     script.transcript();
-    script.hears({ type: "ping", session: script.session, step: 0 });
-    script.hears({ type: "ping", session: script.session, step: 1 });
+    script.hears({ type: "ping", session: script.session, step: 0, id: 1 });
+    script.hears({ type: "ping", session: script.session, step: 1, id: 1 });
     expect(script.transcript()).toMatchInlineSnapshot(`
       "<- ping
         -> pong, 0 computed
@@ -180,7 +180,52 @@ describe("tasks", () => {
   test("are counted, and told with each pong", () => {
     script.play({ type: "computed" });
     script.play({ type: "computed" });
-    script.hears({ type: "ping", session: script.session, step: 0 });
+    script.hears({ type: "ping", session: script.session, step: 0, id: 1 });
     expect(script.transcript()).toContain("-> pong, 2 computed");
+  });
+
+  test("that come twice while they wait are done once", () => {
+    const first = script.assign(0);
+    const second = script.assign(0);
+    script.hears(structuredClone(second));
+    script.done(first);
+    script.transcript();
+    script.done(second);
+    expect(script.transcript()).toBe("computed\ndone: step 0");
+  });
+
+  test("that come again while they are done are done again: the numbers may not have been finite", () => {
+    const task = script.assign(0);
+    script.hears(structuredClone(task));
+    script.transcript();
+    script.done(task);
+    expect(script.transcript()).toBe("computed\ndone: step 0\n  run step 0");
+  });
+
+  test("that others have done meanwhile are dropped", () => {
+    const running = script.assign(0);
+    script.assign(0);
+    script.assign(1, script.session, ["dense", "conv"]);
+    script.transcript();
+    script.assign(2, script.session, ["dense"]);
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- assign step 2
+        cancel step 0
+        keep version 2 dense
+        run step 1"
+    `);
+    script.play({ type: "task-done", task: running });
+    expect(script.transcript()).toBe("done: step 0");
+  });
+
+  test("are idle to the coordinator only when all are done", () => {
+    const pong = () => script.hears({ type: "ping", session: script.session, step: 0, id: 9 }).at(-1);
+    expect(pong()).toMatchObject({ message: { type: "pong", id: 9, ready: true, idle: true } });
+    const task = script.assign(0);
+    expect(pong()).toMatchObject({ message: { idle: false } });
+    // Work of the next step is not what the ping is about.
+    script.assign(1, script.session, ["dense"]);
+    script.done(task);
+    expect(pong()).toMatchObject({ message: { idle: true } });
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { transition } from "../../src/worker/machine.ts";
-import { ADDRESS, WorkerScript } from "../support/worker-script.ts";
+import { transition } from "../../../src/worker/machine/machine.ts";
+import type { Task } from "../../../src/worker/machine/types.ts";
+import { ADDRESS, WorkerScript } from "../../support/worker-script.ts";
 
 let script: WorkerScript;
 beforeEach(() => {
@@ -70,7 +71,7 @@ describe("greeting", () => {
     script.join();
     for (let i = 0; i < 10; i++) {
       expect(script.tick(1_000)).toEqual([]);
-      script.hears({ type: "ping", session: script.session, step: 0 });
+      script.hears({ type: "ping", session: script.session, step: 0, id: 1 });
     }
   });
 
@@ -124,10 +125,20 @@ describe("the coordinator's silence", () => {
     expect(script.tick(1)).toEqual([{ type: "exit", code: 1, text: expect.stringContaining(ADDRESS) as string }]);
   });
 
+  test("does not count while this process was stopped", () => {
+    script = new WorkerScript(10_000);
+    script.tick(3_600_000, 3_599_000);
+    expect(script.state.ended).toBe(false);
+    script.tick(9_000);
+    expect(script.state.ended).toBe(false);
+    script.tick(1_000);
+    expect(script.state.ended).toBe(true);
+  });
+
   test("is counted from the last word, whatever it was", () => {
     script = new WorkerScript(10_000);
     script.tick(9_000);
-    script.hears({ type: "ping", session: "some other", step: 0 });
+    script.hears({ type: "ping", session: "some other", step: 0, id: 1 });
     script.tick(10_000);
     expect(script.state.ended).toBe(false);
     script.tick(1);
@@ -167,10 +178,12 @@ describe("a rejection", () => {
 });
 
 describe("an end", () => {
+  let first: Task;
+
   beforeEach(() => {
     script.join();
     script.parameters(0);
-    script.assign(0);
+    first = script.assign(0);
     script.transcript();
   });
 
@@ -179,13 +192,40 @@ describe("an end", () => {
     ["SIGTERM", 143],
   ] as const)("by %s says so and exits with code %i", (signal, code) => {
     script.play({ type: "signal", signal });
-    expect(script.transcript()).toBe([signal, "  cancel step 0", `  -> leaving c/1, it received ${signal}`].join("\n"));
-    // What is still to come is of no interest any more, but for the answer.
+    expect(script.transcript()).toBe(`${signal}\n  -> leaving c/1, it received ${signal}`);
+    // Nothing new is begun.
     script.assign(0);
     script.tick(999);
-    script.transcript();
+    expect(script.transcript()).toBe("<- assign step 0\ntick at 999 ms");
     script.hears({ type: "stop", session: script.session, reason: "left" });
     expect(script.transcript()).toContain(`  exit ${code}: leaving: it received ${signal}`);
+  });
+
+  test("by a signal comes after what is owed", () => {
+    const second = script.assign(0);
+    script.assign(1, script.session, ["dense"]);
+    script.play({ type: "signal", signal: "SIGTERM" });
+    script.transcript();
+    script.done(first);
+    script.tick(900);
+    script.hears({ type: "ping", session: script.session, step: 0, id: 3 });
+    script.tick(900);
+    script.done(second);
+    script.hears({ type: "stop", session: script.session, reason: "left" });
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "computed
+      done: step 0
+        run step 0
+      tick at 900 ms
+      <- ping
+        -> leaving c/1, it received SIGTERM
+        -> pong, 1 computed
+      tick at 1800 ms
+      computed
+      done: step 0
+      <- stop, left
+        exit 143: leaving: it received SIGTERM"
+    `);
   });
 
   test("by a signal does not wait for ever for an answer", () => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { ChildProcesses } from "../../src/bench/child-processes.ts";
+import { ChildProcesses } from "../../src/workshop/child-processes.ts";
 
 const FOREVER = ["-e", "setInterval(() => {}, 1000)"];
 

@@ -1,0 +1,78 @@
+import type { Checkpoint } from "../shared/checkpoint.ts";
+import { messageOf } from "../shared/errors.ts";
+import type { TrainingEvent } from "../shared/events.ts";
+import { CheckpointStore, type Saving } from "./checkpoint-store.ts";
+import type { CheckpointSink } from "./run-checkpoints.ts";
+
+interface ReportedCheckpointsOptions {
+  /** Of the run's checkpoints. */
+  readonly folder: string;
+  /** Newest ones that are kept. */
+  readonly keep: number;
+  readonly emit: (event: TrainingEvent) => void;
+  /** As in `CheckpointStore`. */
+  readonly refuge?: string;
+}
+
+/**
+ * A run's checkpoint store, with what becomes of each checkpoint as an event. People are warned when writing begins to
+ * fail and told when it works again, not each time in between.
+ */
+export class ReportedCheckpoints implements CheckpointSink {
+  readonly #emit: (event: TrainingEvent) => void;
+  #store!: CheckpointStore;
+  #isFailing = false;
+  /** The newest that was to be saved. */
+  #step = 0;
+
+  private constructor(emit: (event: TrainingEvent) => void) {
+    this.#emit = emit;
+  }
+
+  static async open({ emit, ...options }: ReportedCheckpointsOptions): Promise<ReportedCheckpoints> {
+    const reported = new ReportedCheckpoints(emit);
+    reported.#store = await CheckpointStore.open({
+      ...options,
+      onSaved: ({ path, step }) => reported.#saved(path, step),
+      onFailed: (message) => reported.#failed(message),
+      onWarning: (message) => emit({ type: "warning", message }),
+    });
+    return reported;
+  }
+
+  save(checkpoint: Checkpoint, saving: Saving): void {
+    this.#step = checkpoint.step;
+    this.#store.save(checkpoint, saving);
+  }
+
+  async saveLast(checkpoint: Checkpoint, saving: Saving): Promise<string> {
+    const saved = this.#store.saveLast(checkpoint, saving);
+    this.#step = checkpoint.step;
+    // Where the last one went is news, whatever has been told before.
+    this.#isFailing = false;
+    try {
+      return await saved;
+    } catch (thrown) {
+      this.#emit({ type: "checkpoint-failed", message: messageOf(thrown), step: this.#step });
+      throw thrown;
+    }
+  }
+
+  settled(): Promise<void> {
+    return this.#store.settled();
+  }
+
+  #saved(path: string, step: number): void {
+    this.#emit({ type: "checkpoint", path, step });
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    this.#emit({ type: "warning", message: `checkpoints are written again: ${path}` });
+  }
+
+  #failed(message: string): void {
+    this.#emit({ type: "checkpoint-failed", message, step: this.#step });
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#emit({ type: "warning", message });
+  }
+}

@@ -1,0 +1,74 @@
+import type { TrainingConfig } from "../shared/config.ts";
+import type { TrainingEvent } from "../shared/events.ts";
+import type { StepSums } from "./model-state.ts";
+import type { RunPlan } from "./plan.ts";
+import type { RunStatistics } from "./run-statistics.ts";
+import { learningRate } from "./schedule.ts";
+
+type StepEvent = Extract<TrainingEvent, { type: "step" }>;
+type Measured = Pick<StepEvent, "samplesCounted" | "gradientNorm" | "stepMs" | "workers" | "phases">;
+
+/** What is told of a run's start, its steps and its epochs. */
+export class RunEvents {
+  readonly #config: TrainingConfig;
+  readonly #plan: RunPlan;
+  readonly #statistics: RunStatistics;
+  #hasStarted = false;
+  /** Of the epoch under way, as far as this process has trained it. */
+  #epoch = { ms: 0, samples: 0 };
+
+  constructor(config: TrainingConfig, plan: RunPlan, statistics: RunStatistics) {
+    this.#config = config;
+    this.#plan = plan;
+    this.#statistics = statistics;
+  }
+
+  /**
+   * Of the first work that is given out; nothing of all that follows.
+   * @param step steps done before
+   */
+  start(step: number, workers: number): TrainingEvent[] {
+    if (this.#hasStarted) return [];
+    this.#hasStarted = true;
+    const { epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples } = this.#plan;
+    return [{ type: "started", epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples, workers, step }];
+  }
+
+  /** @param step from 0 */
+  step(step: number, { lossSum, correct }: StepSums, measured: Measured): TrainingEvent {
+    const samples = this.#plan.batchSizeOf(step);
+    this.#epoch.ms += measured.stepMs;
+    this.#epoch.samples += samples;
+    return {
+      type: "step",
+      epoch: this.#plan.epochOf(step) + 1,
+      stepInEpoch: (step % this.#plan.stepsPerEpoch) + 1,
+      step: step + 1,
+      loss: lossSum / samples,
+      learningRate: learningRate(this.#config, step, this.#plan.totalSteps),
+      samples,
+      correct,
+      ...measured,
+    };
+  }
+
+  /**
+   * @param epoch from 0
+   * @param correct of the test images
+   */
+  epoch(epoch: number, correct: number): TrainingEvent {
+    const { testSamples } = this.#plan;
+    const { ms, samples } = this.#epoch;
+    this.#epoch = { ms: 0, samples: 0 };
+    return {
+      type: "epoch",
+      epoch: epoch + 1,
+      trainLoss: this.#statistics.trainLoss ?? 0,
+      trainAccuracy: this.#statistics.trainAccuracy ?? 0,
+      testAccuracy: correct / testSamples,
+      testErrors: testSamples - correct,
+      testSamples,
+      samplesPerSecond: ms > 0 ? samples / (ms / 1000) : 0,
+    };
+  }
+}

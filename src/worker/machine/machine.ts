@@ -1,0 +1,141 @@
+import { EXIT_CODES } from "../../shared/errors.ts";
+import type { CoordinatorMessage, Welcome } from "../../shared/protocol/messages.ts";
+import { leave, whileLeaving } from "./leaving.ts";
+import { cancelling, end, fail, rejoin } from "./session.ts";
+import { answerPing, enqueue, keep, startNext } from "./tasks.ts";
+import { andThen, type Event, NO_SESSION_WORK, type State, type Step } from "./types.ts";
+
+/**
+ * The worker's decisions, pure: the same events in the same order always lead to the same state and effects.
+ *
+ * A worker holds nothing that matters. Whenever something is out of step with the coordinator it forgets its session
+ * and greets anew; the coordinator has then given its work to others.
+ */
+
+/** A coordinator pings at least every second; when it is silent for this long, see whether it still knows us. */
+const SILENCE_MS = 3_000;
+/** Pause between two greetings: it doubles from the one to the other. A greeting without a connection is lost. */
+const GREETING_PAUSE_MS = 25;
+const MAX_GREETING_PAUSE_MS = 1_000;
+
+export function initialState(address: string, coordinatorTimeoutMs: number, at: number): State {
+  return {
+    ...{ address, coordinatorTimeoutMs },
+    ...{ welcome: undefined, ...NO_SESSION_WORK },
+    ...{ heardAt: at, greetedAt: at, greetings: 0, quarantined: false },
+    leaving: undefined,
+    ended: false,
+  };
+}
+
+export function transition(state: State, event: Event): Step {
+  if (state.ended) return [state, []];
+  // While this process was stopped it is not the coordinator that was silent.
+  if (event.type === "tick" && event.stoppedMs > 0)
+    return pass({ ...state, heardAt: state.heardAt + event.stoppedMs }, event);
+  return pass(state, event);
+}
+
+function pass(state: State, event: Event): Step {
+  if (state.leaving !== undefined) return whileLeaving(state, state.leaving, event);
+  switch (event.type) {
+    case "start":
+      return greet(state, event.at);
+    case "tick":
+      return tick(state, event.at);
+    case "message":
+      return takeMessage({ ...state, heardAt: event.at, greetings: 0 }, event.message);
+    case "malformed":
+      return rejoin(state, `a message could not be understood: ${event.problem}`);
+    case "prepared":
+      return prepared(state);
+    case "computed":
+      return [{ ...state, computed: state.computed + 1 }, []];
+    case "task-done":
+      // A task that was cancelled may still end after the next one was queued.
+      return state.running === event.task ? startNext({ ...state, running: undefined }) : [state, []];
+    case "failed":
+      return fail(state, event.message, event.stack);
+    case "signal":
+      return leave(state, event.signal, event.at);
+    default:
+      return event satisfies never;
+  }
+}
+
+function takeMessage(state: State, message: CoordinatorMessage): Step {
+  if (message.type === "rejected") return takeRejection(state, message.code, message.message);
+  if (message.type === "welcome") return takeWelcome(state, message);
+  // What an earlier session still had under way is of no use any more.
+  if (message.session !== state.welcome?.session) return [state, []];
+  switch (message.type) {
+    case "parameters":
+      return andThen(keep(state, message.slice, message.version, message.averaged, 0), startNext);
+    case "assign": {
+      let step: Step = [state, []];
+      for (const [i, slice] of message.slices.entries()) {
+        // The first frame holds the samples.
+        step = andThen(step, (each) => keep(each, slice, message.step, false, 1 + i));
+      }
+      return andThen(step, (each) => enqueue(each, message));
+    }
+    case "evaluate":
+      return enqueue(state, message);
+    case "ping":
+      return answerPing(state, message);
+    case "stop":
+      return end(state, 0, stopText(message.reason));
+    default:
+      return message satisfies never;
+  }
+}
+
+function takeWelcome(state: State, welcome: Welcome): Step {
+  if (state.welcome?.session === welcome.session) return [state, []];
+  const text = `welcomed as ${welcome.name}, run ${welcome.runId}`;
+  return [
+    { ...state, ...NO_SESSION_WORK, welcome, quarantined: false },
+    [...cancelling(state), { type: "say", text }, { type: "prepare", welcome }],
+  ];
+}
+
+function takeRejection(state: State, code: string, message: string): Step {
+  switch (code) {
+    case "unknown-session":
+      return rejoin(state, message, { sayLeaving: false });
+    case "quarantined":
+      // It keeps greeting.
+      return [{ ...state, quarantined: true }, state.quarantined ? [] : [{ type: "say", text: message }]];
+    case "stopping":
+      return end(state, 0, message);
+    case "data":
+      return end(state, EXIT_CODES.refused, `the coordinator at ${state.address} refuses this worker: ${message}`);
+    default:
+      return end(state, EXIT_CODES.failed, `the coordinator at ${state.address} refuses this worker: ${message}`);
+  }
+}
+
+function prepared(state: State): Step {
+  if (state.welcome === undefined || state.ready) return [state, []];
+  const { session } = state.welcome;
+  return [{ ...state, ready: true }, [{ type: "send", message: { type: "ready", session } }]];
+}
+
+function tick(state: State, at: number): Step {
+  const silentMs = at - state.heardAt;
+  if (silentMs > state.coordinatorTimeoutMs) {
+    const text = `no coordinator at ${state.address} for ${Math.round(silentMs / 1000)} s: start one there (lockstep coordinator --listen ${state.address}), or check the address`;
+    return end(state, EXIT_CODES.failed, text);
+  }
+  const wanted = state.welcome === undefined || silentMs >= SILENCE_MS;
+  const pauseMs = Math.min(GREETING_PAUSE_MS * 2 ** (state.greetings - 1), MAX_GREETING_PAUSE_MS);
+  return wanted && at - state.greetedAt >= pauseMs ? greet(state, at) : [state, []];
+}
+
+function greet(state: State, at: number): Step {
+  return [{ ...state, greetedAt: at, greetings: state.greetings + 1 }, [{ type: "greet" }]];
+}
+
+function stopText(reason: string): string {
+  return reason === "done" ? "the run is done" : `the coordinator has ended the run: ${reason}`;
+}

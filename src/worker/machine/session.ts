@@ -1,0 +1,35 @@
+import { EXIT_CODES } from "../../shared/errors.ts";
+import type { Welcome, WorkerMessage } from "../../shared/protocol/messages.ts";
+import { type Effect, NO_SESSION_WORK, type State, type Step } from "./types.ts";
+
+/** How a session ends, and how a worker does. Part of the worker's machine. */
+
+/** Forgets the session and greets anew; what was owed is given to others. */
+export function rejoin(state: State, reason: string, { sayLeaving = true } = {}): Step {
+  const effects: Effect[] = [...cancelling(state), { type: "say", text: `joining again: ${reason}` }];
+  if (sayLeaving && state.welcome !== undefined) {
+    effects.push({ type: "send", message: farewell(state.welcome, reason, false) });
+  }
+  return [{ ...state, ...NO_SESSION_WORK, welcome: undefined }, [...effects, { type: "greet" }]];
+}
+
+export function fail(state: State, message: string, stack: string): Step {
+  const effects: Effect[] = [];
+  if (state.welcome !== undefined) {
+    effects.push({ type: "send", message: { type: "failed", session: state.welcome.session, message, stack } });
+  }
+  const [ended, last] = end(state, EXIT_CODES.failed, message);
+  return [ended, [...effects, ...last]];
+}
+
+export const farewell = ({ session }: Welcome, reason: string, finishing: boolean): WorkerMessage => {
+  return { type: "leaving", session, reason, finishing };
+};
+
+export function end(state: State, code: number, text: string): Step {
+  return [{ ...state, ...NO_SESSION_WORK, ended: true }, [...cancelling(state), { type: "exit", code, text }]];
+}
+
+export function cancelling(state: State): Effect[] {
+  return state.running === undefined ? [] : [{ type: "cancel", task: state.running }];
+}

@@ -1,0 +1,125 @@
+import { expect, test } from "vitest";
+import { RunPlan } from "../../src/coordinator/plan.ts";
+import { engineWatch, requireSameRun, startOf } from "../../src/coordinator/resumption.ts";
+import type { Checkpoint } from "../../src/shared/checkpoint.ts";
+import { publicConfig, type TrainConfig } from "../../src/shared/config.ts";
+import { configFrom } from "../../src/shared/config-resolve.ts";
+import { checkpointOf } from "../support/checkpoints.ts";
+
+const DATASET = { name: "MNIST", digest: "a1b2c3d4e5f6", trainSamples: 6_400, testSamples: 10_000 };
+
+/** What is wrong with going on, with other options, after 150 steps of a run of 100 steps an epoch. */
+function problem(
+  options: Partial<TrainConfig>,
+  before: Partial<TrainConfig> = {},
+  changes: Parameters<typeof checkpointOf>[1] = {},
+  step = 150,
+): unknown {
+  const config = configFrom("train", options);
+  const checkpoint = checkpointOf(step, {
+    ...{ epoch: 1, config: publicConfig(configFrom("train", before)), dataDigest: DATASET.digest },
+    progress: { evaluatedEpochs: 1, testErrors: 100 },
+    ...changes,
+  });
+  try {
+    requireSameRun(config, DATASET, new RunPlan(config, DATASET), { path: "step-150", checkpoint });
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+const usage = (message: string): unknown => expect.objectContaining({ code: "usage", message });
+
+test("what does not decide the weights may change", () => {
+  expect(
+    problem({ workers: 4, isolation: "process", logEvery: 1, minWorkers: 2, checkpointEvery: 5, engine: "reference" }),
+  ).toBeUndefined();
+  // What counts is what a recipe sets, not its name.
+  expect(problem({ recipe: "fast" }, { schedule: "one-cycle", lr: 0.004, batchSize: 64, epochs: 4 })).toBeUndefined();
+});
+
+test.each<[Partial<TrainConfig>, Partial<TrainConfig>, string]>([
+  [{ lr: 0.002 }, {}, "--lr is 0.002, but the run was trained with 0.001 so far: leave --lr out"],
+  [{ batchSize: 32 }, {}, "--batch-size is 32, but the run was trained with 64 so far: leave --batch-size out"],
+  [{}, { shardSize: 16 }, "--shard-size is 32, but the run was trained with 16 so far: leave --shard-size out"],
+  [
+    { schedule: "cosine" },
+    {},
+    "--schedule is cosine, but the run was trained with constant so far: leave --schedule out",
+  ],
+  [{ ema: 0 }, {}, "--ema is 0, but the run was trained with 0.998 so far: leave --ema out"],
+  [{ augment: true }, {}, "--augment is true, but the run was trained with false so far: leave --augment out"],
+  [{ seed: 2 }, {}, "--seed is 2, but the run was trained with 1 so far: leave --seed out"],
+  [{ clipNorm: 1 }, {}, "--clip-norm is 1, but the run was trained without it so far: leave --clip-norm out"],
+  [
+    {},
+    { limitTrain: 640 },
+    "--limit-train is not given, but the run was trained with 640 so far: give --limit-train 640",
+  ],
+])("%j is refused after %j", (options, before, message) => {
+  expect(problem(options, before)).toEqual(usage(`${message}, or start another run without --resume (step-150)`));
+});
+
+test("each option that differs has its line", () => {
+  expect(problem({ lr: 0.002, seed: 2 })).toMatchObject({
+    message: expect.stringMatching(/^--lr is.*\n--seed is [^\n]*$/),
+  });
+});
+
+test("more epochs, or fewer that are not done, are allowed where the learning rate stays", () => {
+  expect(problem({ epochs: 20 })).toBeUndefined();
+  expect(problem({ epochs: 2 })).toBeUndefined();
+  expect(problem({ epochs: 1 })).toEqual(
+    usage("--epochs is 1, but the run has done 150 steps, which are more than that: give at least 2 (step-150)"),
+  );
+  const cosine = { schedule: "cosine" } as const;
+  expect(problem({ ...cosine, epochs: 20 }, cosine)).toEqual(
+    usage(
+      "--epochs is 20, but the run was begun with 10, by which its cosine schedule sets the learning rates: leave " +
+        "--epochs out, or start another run without --resume (step-150)",
+    ),
+  );
+});
+
+test("other data are refused", () => {
+  expect(problem({}, {}, { dataDigest: "0123456789" })).toMatchObject({
+    code: "refused",
+    message:
+      "step-150 was trained on other data than MNIST (digest 01234567, here a1b2c3d4): name the same with --data, or " +
+      "start another run without --resume",
+  });
+});
+
+test.each([
+  [150, 0],
+  [150, 2],
+  [200, 0],
+  [200, 3],
+])("a checkpoint of step %i with %i epochs evaluated contradicts itself", (step, evaluatedEpochs) => {
+  const progress = { evaluatedEpochs, testErrors: evaluatedEpochs === 0 ? null : 1 };
+  expect(problem({}, {}, { progress }, step)).toMatchObject({ code: "refused" });
+});
+
+test.each([
+  [99, 0],
+  [100, 0],
+  [100, 1],
+  [1000, 10],
+])("one of step %i with %i epochs evaluated can be", (step, evaluatedEpochs) => {
+  const progress = { evaluatedEpochs, testErrors: evaluatedEpochs === 0 ? null : 1 };
+  expect(problem({}, {}, { progress }, step)).toBeUndefined();
+});
+
+test("the machine begins where the checkpoint ends", () => {
+  expect(startOf(undefined)).toEqual({ step: 0, evaluatedEpochs: 0 });
+  const checkpoint: Checkpoint = checkpointOf(938, { progress: { evaluatedEpochs: 1, testErrors: 5 } });
+  expect(startOf({ path: "", checkpoint })).toEqual({ step: 938, evaluatedEpochs: 1 });
+});
+
+test("another engine is told once", () => {
+  const about = engineWatch({ path: "", checkpoint: checkpointOf(5, { engine: "reference+wasm" }) });
+  expect([about("wasm"), about("reference")]).toEqual([undefined, undefined]);
+  expect(about("cuda")).toMatch(/^the run was trained with the reference\+wasm engine so far, and goes on with cuda: /);
+  expect(about("cuda")).toBeUndefined();
+});

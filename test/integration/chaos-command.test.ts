@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ChaosReport } from "../chaos/report.ts";
+import { childrenOf, gone } from "../support/cli.ts";
+
+/** `npm run chaos`, for some seconds. */
+
+let folder: string;
+let chaos: ChildProcess | undefined;
+let [stdout, stderr] = ["", ""];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "lockstep-chaos-command-"));
+  [stdout, stderr] = ["", ""];
+});
+afterEach(async () => {
+  if (chaos?.exitCode === null && chaos.signalCode === null) {
+    chaos.kill("SIGTERM");
+    await once(chaos, "close");
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const SHORT = ["--minutes", "0.1", "--epochs", "8", "--limit-train", "2010", "--every-s", "0.5", "--seed", "5"];
+
+function start(...args: string[]): ChildProcess {
+  const program = join(import.meta.dirname, "../chaos/run.ts");
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program, ...args], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  chaos = child;
+  return child;
+}
+
+describe("npm run chaos", () => {
+  it.each(["fleet", "process", "thread"])("disturbs a %s, and finds everything as promised", async (isolation) => {
+    const child = start(...SHORT, "--isolation", isolation, "--json");
+    await once(child, "close");
+    expect(child.exitCode, stderr).toBe(0);
+    const report = JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as ChaosReport;
+    expect(report).toMatchObject({ passed: true, isolation, samplesLost: 0, processesLeft: 0, violations: [] });
+    expect(report.faults).toBeGreaterThan(1);
+    for (const { weightsSha256, expectedSha256 } of report.runs) expect(weightsSha256).toBe(expectedSha256);
+    expect(stderr).toMatch(/^ +\d+\.\d s {2}(worker|coordinator|checkpoint|cut|black|rogue|messages|flipped|noise)/m);
+    // tsx keeps what it has compiled in the folder of temporary files.
+    expect(readdirSync(folder).filter((name) => name.startsWith("lockstep"))).toEqual([]);
+  });
+
+  it("ends with all that it has started when it is interrupted", async () => {
+    const child = start(...SHORT, "--epochs", "20", "--every-s", "60");
+    let children: number[] = [];
+    while (children.length < 4) children = await childrenOf(child.pid!);
+    child.kill("SIGINT");
+    await once(child, "close");
+    expect(child.exitCode).toBe(130);
+    for (const pid of children) await gone(pid);
+  });
+
+  it("says what is wrong with an option", async () => {
+    const child = start("--only", "black-hole", "--isolation", "thread");
+    await once(child, "close");
+    expect(child.exitCode).toBe(1);
+    expect(stderr).toBe("error: no black-hole with --isolation thread\n");
+  });
+});
