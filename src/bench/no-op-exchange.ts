@@ -75,7 +75,7 @@ async function coordinate(
   const coordinator = new Coordinator({
     config: configFrom("coordinator", { epochs: 1, batchSize: workers, shardSize: 1, minWorkers: workers }),
     ...{ dataset: summarise(blankDataset(samplesOf(exchange))), transport, clock: systemClock },
-    ...{ runDir: "", saveCheckpoint: () => Promise.resolve("") },
+    runDir: "",
     onEvent: (event) => {
       if (event.type === "step") timer.stepDone(event.step);
     },

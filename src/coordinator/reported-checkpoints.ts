@@ -10,6 +10,8 @@ interface ReportedCheckpointsOptions {
   /** Newest ones that are kept. */
   readonly keep: number;
   readonly emit: (event: TrainingEvent) => void;
+  /** What a checkpoint knows of must not be lost with this process. */
+  readonly beforeSave?: () => void;
   /** As in `CheckpointStore`. */
   readonly refuge?: string;
 }
@@ -20,17 +22,23 @@ interface ReportedCheckpointsOptions {
  */
 export class ReportedCheckpoints implements CheckpointSink {
   readonly #emit: (event: TrainingEvent) => void;
+  readonly #beforeSave: () => void;
   #store!: CheckpointStore;
   #isFailing = false;
   /** The newest that was to be saved. */
   #step = 0;
 
-  private constructor(emit: (event: TrainingEvent) => void) {
+  private constructor(emit: (event: TrainingEvent) => void, beforeSave: () => void) {
     this.#emit = emit;
+    this.#beforeSave = beforeSave;
   }
 
-  static async open({ emit, ...options }: ReportedCheckpointsOptions): Promise<ReportedCheckpoints> {
-    const reported = new ReportedCheckpoints(emit);
+  static async open({
+    emit,
+    beforeSave = () => {},
+    ...options
+  }: ReportedCheckpointsOptions): Promise<ReportedCheckpoints> {
+    const reported = new ReportedCheckpoints(emit, beforeSave);
     reported.#store = await CheckpointStore.open({
       ...options,
       onSaved: ({ path, step }) => reported.#saved(path, step),
@@ -42,6 +50,7 @@ export class ReportedCheckpoints implements CheckpointSink {
 
   save(checkpoint: Checkpoint, saving: Saving): void {
     this.#step = checkpoint.step;
+    this.#beforeSave();
     this.#store.save(checkpoint, saving);
   }
 

@@ -123,16 +123,21 @@ export class RunDirectory {
     const time = this.#now();
     this.#buffer += `${JSON.stringify({ time: time.toISOString(), ...event })}\n`;
     const due = this.#buffer.length >= BUFFER_CHARACTERS || time.getTime() - this.#flushedAtMs >= BUFFER_MS;
-    if (due || event.type === "epoch") this.#flush(time.getTime());
+    if (due || event.type === "epoch") this.#write(time.getTime());
+  }
+
+  /** Writes what is still buffered. */
+  flush(): void {
+    this.#write(this.#now().getTime());
   }
 
   /** Writes what is still buffered, and lets other coordinators in. */
   close(): void {
-    this.#flush(this.#now().getTime());
+    this.flush();
     this.#lock.release();
   }
 
-  #flush(nowMs: number): void {
+  #write(nowMs: number): void {
     const lines = this.#buffer;
     this.#buffer = "";
     this.#flushedAtMs = nowMs;

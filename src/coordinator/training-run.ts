@@ -62,7 +62,10 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     const { directory: opened, resumption } = await openRun({ config, dataset, now: () => new Date(), warn });
     directory = opened;
     const { path: runDir, checkpointsFolder: folder } = opened;
-    const checkpoints = await ReportedCheckpoints.open({ folder, keep: config.keepCheckpoints, emit });
+    const checkpoints = await ReportedCheckpoints.open({
+      ...{ folder, keep: config.keepCheckpoints, emit },
+      beforeSave: () => opened.flush(),
+    });
     const watched = resumption === undefined ? emit : withEngineWarning(emit, resumption);
     const created = new Coordinator({
       ...{ config, dataset, transport, clock: systemClock, runDir, checkpoints, resumption },

@@ -86,12 +86,13 @@ export class WorkerSlots implements Victims {
     if (slot?.command === undefined) return undefined;
     const { command } = slot;
     const ms = freezeMs(draws);
+    const what = nameOf(slot);
     slot.frozen = true;
     command.kill("SIGSTOP");
     await this.#options.waits.wait(ms);
     command.kill("SIGCONT");
     slot.frozen = false;
-    return `${nameOf(slot)} for ${seconds(ms)}`;
+    return `${what} for ${seconds(ms)}`;
   }
 
   /** No more workers are started. Those that did not hear that the run is over are asked to end. */

@@ -1,12 +1,12 @@
 import { type Signal, SIGNAL_EXIT_CODES } from "../../shared/errors.ts";
-import { end, fail, farewell } from "./session.ts";
+import { end, fail, farewell, isForUs } from "./session.ts";
 import { answerPing, isRunnable, startNext } from "./tasks.ts";
 import { andThen, type Effect, type Event, type Leaving, type State, type Step } from "./types.ts";
 
 /** How a worker leaves that was asked to. Part of the worker's machine. */
 
 /** Longest silence of a coordinator while this worker is leaving. */
-const LEAVING_TIMEOUT_MS = 1_000;
+const LEAVING_TIMEOUT_MS = 3_000;
 
 /** Says that it is leaving, finishes what it owes, and waits until that is acknowledged. */
 export function leave(state: State, signal: Signal, at: number): Step {
@@ -24,8 +24,9 @@ export function whileLeaving(state: State, leaving: Leaving, event: Event): Step
     case "message": {
       const { message } = event;
       if (message.type === "stop" || message.type === "rejected") return left(state, leaving);
+      if (!isForUs(state, message)) return [state, []];
       const heard = { ...state, heardAt: event.at };
-      if (message.type !== "ping" || message.session !== state.welcome?.session) return [heard, []];
+      if (message.type !== "ping" || state.welcome === undefined) return [heard, []];
       // That it is leaving may not have arrived.
       const again: Effect = { type: "send", message: farewell(state.welcome, leaving.reason, true) };
       return andThen([heard, [again]], (each) => answerPing(each, message));

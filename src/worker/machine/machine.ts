@@ -1,7 +1,7 @@
 import { EXIT_CODES } from "../../shared/errors.ts";
 import type { CoordinatorMessage, Welcome } from "../../shared/protocol/messages.ts";
 import { leave, whileLeaving } from "./leaving.ts";
-import { cancelling, end, fail, rejoin } from "./session.ts";
+import { cancelling, end, fail, isForUs, rejoin } from "./session.ts";
 import { answerPing, enqueue, keep, startNext } from "./tasks.ts";
 import { andThen, type Event, NO_SESSION_WORK, type State, type Step } from "./types.ts";
 
@@ -44,7 +44,9 @@ function pass(state: State, event: Event): Step {
     case "tick":
       return tick(state, event.at);
     case "message":
-      return takeMessage({ ...state, heardAt: event.at, greetings: 0 }, event.message);
+      return isForUs(state, event.message)
+        ? takeMessage({ ...state, heardAt: event.at, greetings: 0 }, event.message)
+        : [state, []];
     case "malformed":
       return rejoin(state, `a message could not be understood: ${event.problem}`);
     case "prepared":
@@ -66,8 +68,6 @@ function pass(state: State, event: Event): Step {
 function takeMessage(state: State, message: CoordinatorMessage): Step {
   if (message.type === "rejected") return takeRejection(state, message.code, message.message);
   if (message.type === "welcome") return takeWelcome(state, message);
-  // What an earlier session still had under way is of no use any more.
-  if (message.session !== state.welcome?.session) return [state, []];
   switch (message.type) {
     case "parameters":
       return andThen(keep(state, message.slice, message.version, message.averaged, 0), startNext);

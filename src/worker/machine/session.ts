@@ -1,8 +1,18 @@
 import { EXIT_CODES } from "../../shared/errors.ts";
-import type { Welcome, WorkerMessage } from "../../shared/protocol/messages.ts";
+import type { CoordinatorMessage, Welcome, WorkerMessage } from "../../shared/protocol/messages.ts";
 import { type Effect, NO_SESSION_WORK, type State, type Step } from "./types.ts";
 
 /** How a session ends, and how a worker does. Part of the worker's machine. */
+
+/**
+ * Whether a message is meant for this worker as it is now. What an earlier session still had under way is of no use any
+ * more; what comes of a session whose welcome was lost must not pass for a word from the coordinator, or the worker would
+ * never greet again.
+ */
+export function isForUs({ welcome }: State, message: CoordinatorMessage): boolean {
+  if (message.type === "welcome" || message.type === "rejected") return true;
+  return message.session === welcome?.session;
+}
 
 /** Forgets the session and greets anew; what was owed is given to others. */
 export function rejoin(state: State, reason: string, { sayLeaving = true } = {}): Step {

@@ -21,6 +21,7 @@ export interface CoordinatorProcessOptions {
   readonly writingMs: () => number;
   readonly course: Course;
   readonly trace: (line: () => string) => void;
+  readonly onStep: () => void;
   /** A message could not be read. */
   readonly onMalformed: () => void;
   /** The course was left, or the run has failed. */
@@ -36,7 +37,8 @@ export class CoordinatorProcess {
   readonly #onTrouble: (trouble: unknown) => void;
 
   constructor(options: CoordinatorProcessOptions) {
-    const { scenario, clock, transport, checkpoints, writingMs, course, trace, onMalformed, onTrouble } = options;
+    const { scenario, clock, transport, checkpoints, writingMs, course, trace, onStep, onMalformed, onTrouble } =
+      options;
     [this.clock, this.#transport, this.#onTrouble] = [clock, transport, onTrouble];
     const { config } = scenario;
     const dataset = summarise(scenario.dataset);
@@ -49,6 +51,7 @@ export class CoordinatorProcess {
       checkpoints: checkpoints.sink(clock, writingMs),
       onEvent: (event) => {
         if (event.type === "rejected" && event.reason === "malformed") onMalformed();
+        if (event.type === "step") onStep();
         this.#trying(() => course.event(event));
       },
       recording: {
@@ -66,10 +69,13 @@ export class CoordinatorProcess {
     });
   }
 
-  run(): void {
-    this.#coordinator.run().then((result) => {
-      this.result = result;
-    }, this.#onTrouble);
+  /** Settles when it has ended by itself. */
+  async run(): Promise<void> {
+    try {
+      this.result = await this.#coordinator.run();
+    } catch (thrown) {
+      this.#onTrouble(thrown);
+    }
   }
 
   /** Now, or once it is not frozen any more. */

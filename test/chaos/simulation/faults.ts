@@ -79,9 +79,7 @@ const FAULTS = {
   },
   "not-a-number": (world) => {
     const worker = pick(world);
-    if (worker === undefined || world.spoilt) return undefined;
-    // Two in one step could be two of one shard, which is what a run that diverges looks like.
-    world.spoilt = true;
+    if (worker === undefined || !world.maySpoil) return undefined;
     worker.spoils = world.draws.pick([["dense"], ["conv"], ["dense", "conv"]] as const);
     return `${worker.name} computes a number that is not finite (${worker.spoils.join(", ")})`;
   },
@@ -133,7 +131,7 @@ const WEIGHTS = {
 /** Faults to draw from; a schedule has some kinds only, so that each can also meet itself again and again. */
 export function faultsFrom(draws: Draws): FaultName[] {
   const names = (Object.keys(FAULTS) as FaultName[]).filter(() => draws.uniform() < 0.6);
-  return names.flatMap((name) => new Array<FaultName>(WEIGHTS[name]).fill(name));
+  return names.flatMap((name) => Array.from({ length: WEIGHTS[name] }, () => name));
 }
 
 /** @returns what was done, as a line; undefined where it cannot be done now */

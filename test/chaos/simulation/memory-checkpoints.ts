@@ -20,15 +20,16 @@ export class MemoryCheckpoints {
   sink(clock: FakeClock, writingMs: () => number): CheckpointSink {
     let written = Promise.resolve();
     let newest: Checkpoint | undefined;
+    const writeAfter = async (former: Promise<void>, copy: Checkpoint): Promise<void> => {
+      await former;
+      if (newest !== copy) return;
+      await clock.sleep(writingMs());
+      this.#durable = copy;
+    };
     const write = (checkpoint: Checkpoint): void => {
       this.#onSave(checkpoint);
-      const copy = copyOf(checkpoint);
-      newest = copy;
-      written = written.then(async () => {
-        if (newest !== copy) return;
-        await clock.sleep(writingMs());
-        this.#durable = copy;
-      });
+      newest = copyOf(checkpoint);
+      written = writeAfter(written, newest);
     };
     return {
       save: write,

@@ -17,6 +17,8 @@ export interface WorkerProcessOptions {
   readonly end: MemoryWorkerTransport;
   readonly draws: Draws;
   readonly trace: (line: () => string) => void;
+  /** A number that is not finite was computed. */
+  readonly onSpoilt: () => void;
 }
 
 /** Longest that a worker waits for a coordinator. */
@@ -40,11 +42,9 @@ export class WorkerProcess {
   errs = false;
   /** It was asked to leave. */
   leaving = false;
-  /** How it ended by itself. */
-  ended: WorkerEnd | undefined;
   readonly #worker: Worker;
 
-  constructor({ name, scenario, clock, end, draws, trace }: WorkerProcessOptions) {
+  constructor({ name, scenario, clock, end, draws, trace, onSpoilt }: WorkerProcessOptions) {
     [this.name, this.clock, this.end] = [name, clock, end];
     const usualMs = draws.pick([0, 0.3, 2, 20]);
     const engine = new NoiseEngine({
@@ -56,6 +56,7 @@ export class WorkerProcess {
       tellsDense: () => draws.uniform() < 0.9,
       spoils: () => {
         const { spoils } = this;
+        if (spoils.length > 0) onSpoilt();
         this.spoils = [];
         return spoils;
       },
@@ -69,12 +70,9 @@ export class WorkerProcess {
     this.#worker = new Worker({ transport: end, ...options });
   }
 
-  /** @param onEnd not called when it is killed */
-  run(onEnd: () => void): void {
-    void this.#worker.run().then((ended) => {
-      this.ended = ended;
-      onEnd();
-    });
+  /** @returns how it has ended by itself; never, when it is killed */
+  run(): Promise<WorkerEnd> {
+    return this.#worker.run();
   }
 
   /** Now, or once it is not frozen any more. */

@@ -30,14 +30,15 @@ export class World {
   coordinator: CoordinatorProcess | undefined;
   /** Lives of the coordinator so far. */
   lives = 0;
-  /** A number was not finite; there may be one such. */
-  spoilt = false;
   /** Messages that the coordinator could not read. */
   malformed = 0;
   readonly #course: Course;
   readonly #checkpoints: MemoryCheckpoints;
   #trace: (() => string)[] = [];
   #workersStarted = 0;
+  /** Steps done, those done again in another life of the coordinator included. */
+  #steps = 0;
+  #spoiltAtStep = -Infinity;
   #trouble: { readonly thrown: unknown } | undefined;
 
   constructor(scenario: Scenario, course: Course, draws: Draws) {
@@ -63,6 +64,14 @@ export class World {
     return this.workers.filter(({ leaving, fails }) => !leaving && !fails);
   }
 
+  /**
+   * Whether a number may be NaN without being the second one of its step: two for one shard are what a run looks like that
+   * diverges. A worker may be a step ahead of the coordinator.
+   */
+  get maySpoil(): boolean {
+    return this.#steps > this.#spoiltAtStep + 1 && this.workers.every(({ spoils }) => spoils.length === 0);
+  }
+
   /** Where none lives. */
   startCoordinator(): void {
     if (this.coordinator !== undefined) return;
@@ -72,11 +81,12 @@ export class World {
       ...{ clock: this.#newClock(), transport: this.network.listen() },
       writingMs: () => this.draws.between(0, 300),
       trace: (line) => this.note(line),
+      onStep: () => (this.#steps += 1),
       onMalformed: () => (this.malformed += 1),
       onTrouble: (thrown) => this.#fail(thrown),
     });
     this.coordinator = coordinator;
-    coordinator.run();
+    void coordinator.run();
   }
 
   killCoordinator(): void {
@@ -93,11 +103,14 @@ export class World {
     this.#workersStarted += 1;
     const name = `process ${this.#workersStarted}`;
     const [end, clock] = [this.network.connect(), this.#newClock()];
-    const trace = (line: () => string): void => this.note(line);
-    const worker = new WorkerProcess({ name, scenario: this.scenario, clock, end, draws: this.draws, trace });
+    const worker = new WorkerProcess({
+      ...{ name, scenario: this.scenario, clock, end, draws: this.draws },
+      trace: (line) => this.note(line),
+      onSpoilt: () => (this.#spoiltAtStep = this.#steps),
+    });
     this.workers = [...this.workers, worker];
     this.note(() => `${name} starts as ${end.peer}`);
-    worker.run(() => this.#buryEnded(worker));
+    void this.#untilEnded(worker);
   }
 
   killWorker(worker: WorkerProcess): void {
@@ -174,13 +187,13 @@ export class World {
       .join("\n");
   }
 
-  #buryEnded(worker: WorkerProcess): void {
-    const { name, ended, clock } = worker;
+  async #untilEnded(worker: WorkerProcess): Promise<void> {
+    const { code, text } = await worker.run();
     this.workers = this.workers.filter((other) => other !== worker);
-    clock.stop();
-    this.note(() => `${name} ends: ${ended?.code} ${ended?.text}`);
-    const mayFail = ended?.text.startsWith("no coordinator at ") === true || ended?.text === FAILURE;
-    if (ended?.code !== 0 && ended?.code !== 143 && !mayFail) this.#fail(new Error(`${name} ended: ${ended?.text}`));
+    worker.clock.stop();
+    this.note(() => `${worker.name} ends: ${code} ${text}`);
+    const mayFail = text.startsWith("no coordinator at ") || text === FAILURE;
+    if (code !== 0 && code !== 143 && !mayFail) this.#fail(new Error(`${worker.name} has failed: ${text}`));
   }
 
   #fail(thrown: unknown): void {

@@ -75,6 +75,15 @@ describe("greeting", () => {
     }
   });
 
+  test("begins again after three seconds in which only pings of a session came whose welcome was lost", () => {
+    script.join();
+    for (let i = 0; i < 3; i++) {
+      script.hears({ type: "ping", session: "c/2", step: 0, id: 1 + i });
+      script.tick(1_000);
+    }
+    expect(script.transcript()).toContain("-> hello");
+  });
+
   test("begins again after three seconds of silence, to see whether the coordinator still knows this worker", () => {
     script.join();
     script.tick(2_999);
@@ -135,10 +144,10 @@ describe("the coordinator's silence", () => {
     expect(script.state.ended).toBe(true);
   });
 
-  test("is counted from the last word, whatever it was", () => {
+  test("is counted from the last word to this worker, whatever it was", () => {
     script = new WorkerScript(10_000);
     script.tick(9_000);
-    script.hears({ type: "ping", session: "some other", step: 0, id: 1 });
+    script.hears({ type: "rejected", code: "quarantined", message: "not yet" });
     script.tick(10_000);
     expect(script.state.ended).toBe(false);
     script.tick(1);
@@ -231,7 +240,16 @@ describe("an end", () => {
   test("by a signal does not wait for ever for an answer", () => {
     script.play({ type: "signal", signal: "SIGTERM" });
     script.transcript();
-    script.tick(1_000);
+    script.tick(3_000);
+    expect(script.transcript()).toContain("exit 143: leaving: it received SIGTERM");
+  });
+
+  test("by a signal does not wait longer since another session is pinged, whose welcome was lost", () => {
+    script.play({ type: "signal", signal: "SIGTERM" });
+    for (let i = 0; i < 10; i++) {
+      script.hears({ type: "ping", session: "c/2", step: 0, id: 1 + i });
+      script.tick(500);
+    }
     expect(script.transcript()).toContain("exit 143: leaving: it received SIGTERM");
   });
 
