@@ -8,6 +8,7 @@ import type { RunReport } from "./report.ts";
 import type { ChaosSettings } from "./settings.ts";
 import { beginRun, type StageOptions } from "./stage.ts";
 import { StepPauses } from "./step-pauses.ts";
+import { within } from "./within.ts";
 
 /** A run without a new step for so long is left in peace, to see whether it goes on by itself... */
 const STANDSTILL_MS = 60_000;
@@ -15,6 +16,8 @@ const STANDSTILL_MS = 60_000;
 const RECOVERY_MS = 60_000;
 const STATUS_EVERY_MS = 50;
 const STATUS_TIMEOUT_MS = 1_000;
+/** Faults that are cut short have so long to be over; a coordinator may have to be started once more. */
+const END_MS = 90_000;
 /** Whatever a run has started has so long to end once it is over. */
 const GONE_MS = 20_000;
 
@@ -39,9 +42,11 @@ export async function chaosRun(options: ChaosRunOptions): Promise<RunReport> {
   const injecting = injector.disturb(arena, pauses, quiet);
   const ended = await Promise.race([arena.leader.finished, watching]);
   calm.abort();
-  const closing = close();
-  await injecting;
-  await closing;
+  try {
+    await within(END_MS, "the end of the faults under way", Promise.all([injecting, close()]));
+  } catch (thrown) {
+    violations.push(`${messageOf(thrown)}; under way: ${injector.underWay.join(", ") || "nothing"}`);
+  }
   if (typeof ended === "string") {
     violations.push(ended);
     await processes.kill();

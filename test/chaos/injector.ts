@@ -22,6 +22,7 @@ interface InjectorOptions {
 export class Injector {
   readonly counts = new Map<FaultKind, FaultCount>();
   readonly #options: InjectorOptions;
+  readonly #underWay = new Map<Promise<void>, FaultKind>();
   #next: PlannedFault;
   /** On the schedule's clock. */
   #elapsedMs = 0;
@@ -34,21 +35,25 @@ export class Injector {
   /** Disturbs a run until the signal comes; then what is under way is cut short, and waited for. */
   async disturb(arena: Arena, pauses: StepPauses, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now() - this.#elapsedMs;
-    const underWay = new Set<Promise<void>>();
     while (!signal.aborted) {
       const pauseMs = Math.max(0, this.#next.atMs - (performance.now() - startedAt));
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) break;
       const fault = this.#next;
       this.#next = this.#options.faults.next().value;
-      const done = this.#carryOut(fault, arena, pauses).finally(() => underWay.delete(done));
-      underWay.add(done);
+      const done = this.#carryOut(fault, arena, pauses).finally(() => this.#underWay.delete(done));
+      this.#underWay.set(done, fault.kind);
     }
     this.#elapsedMs = Math.min(this.#next.atMs, performance.now() - startedAt);
-    while (underWay.size > 0) {
+    while (this.#underWay.size > 0) {
       arena.waits.endAll();
-      await Promise.race([...underWay, arena.waits.wait(100)]);
+      await Promise.race([...this.#underWay.keys(), arena.waits.wait(100)]);
     }
+  }
+
+  /** What has begun and is not over. */
+  get underWay(): readonly FaultKind[] {
+    return [...this.#underWay.values()];
   }
 
   async #carryOut(fault: PlannedFault, arena: Arena, pauses: StepPauses): Promise<void> {

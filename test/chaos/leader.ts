@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Ended, RunningCommand } from "../support/cli.ts";
 import type { Waits } from "./waits.ts";
+import { within } from "./within.ts";
 
 /** A leader that was asked to end has a step to finish, maybe on workers that are frozen, and a file to write. */
 const END_MS = 60_000;
@@ -88,17 +88,14 @@ export class Leader {
     pauseMs: number,
     { whileDown, when }: { whileDown?: () => Promise<void>; when?: () => Promise<boolean> } = {},
   ): Promise<boolean> {
-    if (!(await this.#isLeftAlone())) return false;
-    this.#isBusy = true;
+    if (!(await this.#takeTurn())) return false;
     try {
       if (when !== undefined && !(await when())) return false;
       const command = this.command;
       if (this.#hasFinished) return false;
       this.#downing = signal;
       command.kill(signal);
-      const isDown = await Promise.race([command.ended().then(() => true), sleep(END_MS, false, { ref: false })]);
-      if (!isDown)
-        throw new Error(`the leader (pid ${command.pid}) did not end within ${END_MS / 1000} s of ${signal}`);
+      await within(END_MS, `the end of the leader (pid ${command.pid}) after ${signal}`, command.ended());
       if (this.#hasFinished) return true;
       await whileDown?.();
       await this.#options.waits.wait(pauseMs);
@@ -111,8 +108,7 @@ export class Leader {
 
   /** Stops its process for some time. @returns false, having done nothing, when something else is being done to it for long */
   async freeze(ms: number): Promise<boolean> {
-    if (!(await this.#isLeftAlone())) return false;
-    this.#isBusy = true;
+    if (!(await this.#takeTurn())) return false;
     const { command } = this;
     try {
       command.kill("SIGSTOP");
@@ -135,13 +131,15 @@ export class Leader {
     }
   }
 
-  /** Faults take turns. */
-  async #isLeftAlone(): Promise<boolean> {
+  /** Faults take turns: once this is true, nobody else's turn comes until `#isBusy` is false again. */
+  async #takeTurn(): Promise<boolean> {
     const deadline = performance.now() + TURN_MS;
-    while (!this.#isUndisturbed && !this.#hasFinished && performance.now() < deadline) {
+    while (!this.#isUndisturbed) {
+      if (this.#hasFinished || performance.now() > deadline) return false;
       await this.#options.waits.wait(20);
     }
-    return this.#isUndisturbed;
+    this.#isBusy = true;
+    return true;
   }
 
   #ended(ended: Ended): void {

@@ -4,6 +4,7 @@ import { MessageProxy } from "./message-proxy.ts";
 import { type Cut, type Direction, TcpProxy } from "./tcp-proxy.ts";
 import { type Deed, seconds } from "./victims.ts";
 import type { Waits } from "./waits.ts";
+import { within } from "./within.ts";
 
 type Connection = TcpProxy["connections"][number];
 
@@ -19,6 +20,7 @@ const DIRECTIONS: readonly (readonly Direction[])[] = [["to-target"], ["to-clien
 const MANY_BYTES = 700_000;
 /** A connection that carries fewer bytes than it was to be cut after is left alone. */
 const CUT_WAIT_MS = 3_000;
+const CLOSE_MS = 10_000;
 
 /** The way between a coordinator and its workers: all through one proxy for bytes, the first before that through one for messages. */
 export class Network {
@@ -117,7 +119,8 @@ export class Network {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#tcp.close(), this.#messages.close()]);
+    await within(CLOSE_MS, "the end of the proxy for bytes", this.#tcp.close());
+    await within(CLOSE_MS, "the end of the proxy for messages", this.#messages.close());
   }
 
   async #forAWhile(

@@ -14,8 +14,8 @@ export interface Disturbance {
   toMs: number;
 }
 
-/** A fault may show only so much later: the connection of a peer that is gone counts as lost after 4 s. */
-const MEMORY_MS = 6_000;
+/** The steps that were seen last may have been done before the fault: what ended so long before them does not count. */
+const MEMORY_MS = 500;
 
 /** Pure: how long a run stood still, and after what. All times are those of one clock, in ms. */
 export class StepPauses {

@@ -107,7 +107,7 @@ class ProxiedConnection {
   constructor(client: Socket, target: Socket, uniform: () => number, counts: TcpCounts) {
     this.#counts = counts;
     this.#sockets = [client, target];
-    const surroundings = { uniform, counts, cut: () => this.cut("end"), reset: () => this.#close("resetAndDestroy") };
+    const surroundings = { uniform, counts, cut: () => this.cut("end"), reset: () => this.#close(reset) };
     this.#lanes = {
       "to-target": new TcpLane(client, target, surroundings),
       "to-client": new TcpLane(target, client, surroundings),
@@ -122,15 +122,25 @@ class ProxiedConnection {
   /** Ends the connection now, in both directions. What still waits here is lost; with "reset" also what is under way. */
   cut(how: Cut): void {
     this.#counts.cut += 1;
-    this.#close(how === "reset" ? "resetAndDestroy" : "destroySoon");
+    this.#close(how === "reset" ? reset : (socket) => socket.destroySoon());
   }
 
   destroy(): void {
-    this.#close("destroy");
+    this.#close((socket) => socket.destroy());
   }
 
-  #close(method: "destroy" | "destroySoon" | "resetAndDestroy"): void {
+  #close(end: (socket: Socket) => void): void {
     for (const lane of Object.values(this.#lanes)) lane.close();
-    for (const socket of this.#sockets) socket[method]();
+    for (const socket of this.#sockets) end(socket);
   }
+}
+
+/**
+ * Resets a connection that is idle and whole. Any other is only closed: Node.js 20 lets go on in a loop for ever what is
+ * reset while it still writes or ends.
+ */
+function reset(socket: Socket): void {
+  const { connecting, destroyed, writableEnded, writableLength } = socket;
+  if (connecting || destroyed || writableEnded || writableLength > 0) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -129,7 +129,7 @@ describe("a coordinator that is killed while it writes a checkpoint", () => {
     const fleet = await begin();
     const workers: RunningCommand[] = [];
     let unfinished = 0;
-    for (let life = 1; life <= 3; life++) {
+    for (let life = 1; life <= 2; life++) {
       const coordinator = fleet.coordinator("--checkpoint-every", "25");
       if (life === 1) workers.push(fleet.worker(), fleet.worker());
       await coordinator.sees(/Step \[\d+\/63\]/);

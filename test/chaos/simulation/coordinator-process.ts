@@ -17,6 +17,8 @@ export interface CoordinatorProcessOptions {
   readonly clock: FakeClock;
   readonly transport: CoordinatorTransport;
   readonly checkpoints: MemoryCheckpoints;
+  /** How many of the newest checkpoints cannot be read. */
+  readonly damagedCheckpoints: number;
   /** How long the next checkpoint takes to be written. */
   readonly writingMs: () => number;
   readonly course: Course;
@@ -42,7 +44,7 @@ export class CoordinatorProcess {
     [this.clock, this.#transport, this.#onTrouble] = [clock, transport, onTrouble];
     const { config } = scenario;
     const dataset = summarise(scenario.dataset);
-    const resumption = checkpoints.load();
+    const resumption = checkpoints.load(options.damagedCheckpoints);
     if (resumption !== undefined) requireSameRun(config, dataset, new RunPlan(config, dataset), resumption);
     trace(() => `the coordinator starts at step ${resumption?.checkpoint.step ?? 0}`);
     let invariants: RunInvariants;

@@ -5,7 +5,6 @@ import type { World } from "./world.ts";
 
 /** Heartbeats notice a machine that has vanished after so long; a process that ends is noticed at once. */
 const HEARTBEAT_TIMEOUT_MS = 4_000;
-const MOST_WORKERS = 6;
 
 /** @returns what was done, as a line; undefined where it cannot be done now */
 type Fault = (world: World) => string | undefined;
@@ -151,7 +150,7 @@ function mayRestart({ coordinator, result, lives }: World): boolean {
 }
 
 function joinUnlessMany(world: World): boolean {
-  if (world.result !== undefined || world.workers.length >= MOST_WORKERS) return false;
+  if (world.result !== undefined || world.workers.length >= world.mostWorkers) return false;
   world.join();
   return true;
 }

@@ -3,9 +3,12 @@ import type { Resumption } from "../../../src/coordinator/resumption.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "../../../src/shared/checkpoint.ts";
 import type { FakeClock } from "../../support/fake-clock.ts";
 
+const KEPT = 3;
+
 /** A disk that outlives coordinators. Writing takes time, and what is not written when one is killed is lost. */
 export class MemoryCheckpoints {
-  #durable: Checkpoint | undefined;
+  /** The newest first. */
+  #durable: readonly Checkpoint[] = [];
   readonly #onSave: (checkpoint: Checkpoint) => void;
 
   /** @param onSave is told everything that is to be saved, at once */
@@ -24,7 +27,7 @@ export class MemoryCheckpoints {
       await former;
       if (newest !== copy) return;
       await clock.sleep(writingMs());
-      this.#durable = copy;
+      this.#durable = [copy, ...this.#durable].slice(0, KEPT);
     };
     const write = (checkpoint: Checkpoint): void => {
       this.#onSave(checkpoint);
@@ -42,9 +45,12 @@ export class MemoryCheckpoints {
     };
   }
 
-  /** Where the next life goes on, as it comes back from a file; undefined when nothing was saved. */
-  load(): Resumption | undefined {
-    const checkpoint = this.#durable;
+  /**
+   * Where the next life goes on, as it comes back from a file; undefined when that is the beginning.
+   * @param damaged how many of the newest cannot be read
+   */
+  load(damaged: number): Resumption | undefined {
+    const checkpoint = this.#durable[damaged];
     if (checkpoint === undefined) return undefined;
     const path = pathOf(checkpoint);
     return { path, checkpoint: decodeCheckpoint(encodeCheckpoint(checkpoint), path) };

@@ -8,7 +8,7 @@ import { World } from "./world.ts";
 
 /** Runs are not many, since each must be made undisturbed as well; what happens to them is another thing each time. */
 const SCENARIOS = 16;
-const MOST_TURNS_OF_CHAOS = 4_000;
+const MOST_TURNS_OF_CHAOS = 2_500;
 const CALM_DELIVERIES = 0.7;
 /** Longest time from the end of all disturbances to the result, beside that of a whole undisturbed run. */
 const RECOVERY_MS = 15_000;
@@ -73,7 +73,7 @@ async function disturbed(world: World, reference: Reference, sabotage: (world: W
   const [deliveries, faultShare] = [draws.between(0.3, 0.95), 1 / 10 ** draws.between(1, 2.7)];
   const turns = draws.below(MOST_TURNS_OF_CHAOS);
   world.wire.quality = qualityFrom(draws);
-  for (let joining = 1 + draws.below(5); joining > 0; joining--) world.join();
+  for (let joining = 1 + draws.below(world.mostWorkers); joining > 0; joining--) world.join();
   sabotage(world);
   const faults = new Map<FaultName, number>();
   let turn = 0;
@@ -88,6 +88,9 @@ async function disturbed(world: World, reference: Reference, sabotage: (world: W
     }
     await world.turn(deliveries);
   }
+  // The last things to be lost, with nobody left to lose what would have been said again.
+  const lost = draws.pick([0, 0.3, 1]);
+  world.network.lose(() => draws.uniform() < lost);
   const disturbedMs = time.now;
   world.note(() => "*** calm");
   world.calm();

@@ -24,6 +24,8 @@ export class World {
   readonly scenario: Scenario;
   readonly wire: Wire;
   readonly network: MemoryNetwork;
+  /** So many workers live at one time, if not fewer. */
+  readonly mostWorkers: number;
   /** Those that live. */
   workers: readonly WorkerProcess[] = [];
   /** Undefined between two lives. */
@@ -43,6 +45,7 @@ export class World {
 
   constructor(scenario: Scenario, course: Course, draws: Draws) {
     [this.scenario, this.draws, this.#course] = [scenario, draws, course];
+    this.mostWorkers = Math.max(scenario.config.minWorkers, 1 + draws.below(6));
     this.wire = new Wire({
       ...{ time: this.time, draws, workers: () => this.workers },
       isCoordinatorFrozen: () => this.coordinator?.clock.frozen === true,
@@ -79,6 +82,7 @@ export class World {
     const coordinator = new CoordinatorProcess({
       ...{ scenario: this.scenario, checkpoints: this.#checkpoints, course: this.#course },
       ...{ clock: this.#newClock(), transport: this.network.listen() },
+      damagedCheckpoints: this.draws.pick([0, 0, 0, 1, 2]),
       writingMs: () => this.draws.between(0, 300),
       trace: (line) => this.note(line),
       onStep: () => (this.#steps += 1),
