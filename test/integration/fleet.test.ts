@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { encodeImages, encodeLabels } from "../../src/shared/data/idx.ts";
 import { loadDataset } from "../../src/shared/data/dataset.ts";
 import type { Split } from "../../src/shared/data/split.ts";
+import { withChecksums } from "../../src/shared/transport/frame-checksums.ts";
 import { type RunningCommand, resultOf, useCli } from "../support/cli.ts";
 import { pourBytes, RogueWorker } from "../support/rogue.ts";
 
@@ -173,7 +174,10 @@ describe("what a port can meet", () => {
     await command.sees(/Step \[10\/63\]/);
     const rogue = await RogueWorker.join(address, { protocol: 99 });
     await rogue.until("rejected");
-    for (let i = 0; i < 200; i++) await rogue.sendRaw(randomBytes(i), randomBytes(i * 3));
+    for (let i = 0; i < 200; i++) {
+      const frames = [randomBytes(i), randomBytes(i * 3)];
+      await rogue.sendRaw(...(i % 2 === 0 ? frames : withChecksums(frames)));
+    }
     await rogue.sendRaw();
     rogue.close();
     const ended = await command.ended();

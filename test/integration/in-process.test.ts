@@ -7,6 +7,7 @@ import { train } from "lockstep";
 import { stateSha256 } from "../../src/shared/checkpoint.ts";
 import { type Dataset, loadDataset } from "../../src/shared/data/dataset.ts";
 import type { TrainingEvent } from "../../src/shared/events.ts";
+import { decodeFromWorker } from "../../src/shared/protocol/codec.ts";
 import { STATE_COUNT } from "../../src/shared/model/lenet5.ts";
 import { type Fate, MemoryNetwork, type Passage } from "../../src/shared/transport/memory.ts";
 import { connectThread, ThreadNetwork } from "../../src/shared/transport/threads.ts";
@@ -139,6 +140,14 @@ describe("whatever happens to the fleet, the bits are the same", () => {
       delay: uniform() < 0.2 ? Math.floor(uniform() * 6) : 0,
     });
     expect(essence(await overMemory({ workers: 3 }, fate))).toEqual(expected);
+  });
+
+  test("results of the dense layers are overtaken by those of the convolutions", async () => {
+    const fate = ({ direction, frames }: Passage): Fate => {
+      const header = direction === "to-coordinator" && frames.length > 1 ? decodeFromWorker(frames).header : undefined;
+      return { copies: 1, delay: header?.type === "result" && header.slice === "dense" ? 3 : 0 };
+    };
+    expect(essence(await overMemory({ workers: 2 }, fate))).toEqual(expected);
   });
 
   test.each([

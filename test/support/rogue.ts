@@ -5,7 +5,13 @@ import { loadDataset } from "../../src/shared/data/dataset.ts";
 import { type SliceName, SLICE_NAMES, SLICES } from "../../src/shared/model/contribution.ts";
 import { modelDigest } from "../../src/shared/model/digest.ts";
 import { decodeFromCoordinator, encode } from "../../src/shared/protocol/codec.ts";
-import { type CoordinatorMessage, type Hello, PROTOCOL_VERSION } from "../../src/shared/protocol/messages.ts";
+import {
+  type CoordinatorMessage,
+  type Hello,
+  PROTOCOL_VERSION,
+  type WorkerMessage,
+} from "../../src/shared/protocol/messages.ts";
+import { withChecksums } from "../../src/shared/transport/frame-checksums.ts";
 import { NO_TIME } from "./messages.ts";
 
 /** Peers that do not behave: what a port on a network can meet. */
@@ -24,7 +30,7 @@ export class RogueWorker {
       ...{ engine: "rogue", device: "none", dataDigest: digest, modelDigest: modelDigest() },
       ...changes,
     };
-    await rogue.#socket.send(encode(hello));
+    await rogue.#send(hello);
     return rogue;
   }
 
@@ -34,10 +40,10 @@ export class RogueWorker {
 
   /** The next message; a welcome is answered with "ready" and passed on too. */
   async next(): Promise<CoordinatorMessage> {
-    const { header } = decodeFromCoordinator(await this.#socket.receive());
+    const { header } = decodeFromCoordinator((await this.#socket.receive()).slice(0, -1));
     if (header.type === "welcome") {
       this.#session = header.session;
-      await this.#socket.send(encode({ type: "ready", session: header.session }));
+      await this.#send({ type: "ready", session: header.session });
     }
     return header;
   }
@@ -51,6 +57,7 @@ export class RogueWorker {
     }
   }
 
+  /** The last frame is taken for the checksums. */
   async sendRaw(...frames: Uint8Array[]): Promise<void> {
     await this.#socket.send(frames);
   }
@@ -68,7 +75,11 @@ export class RogueWorker {
     const { step, session } = task;
     const nodes = task.shards.map(({ index }) => ({ level: 0, index }));
     const sums = nodes.map(() => new Float32Array(SLICES[slice].contributionLength).fill(value));
-    await this.#socket.send(encode({ type: "result", session, step, slice, spent: NO_TIME, nodes }, ...sums));
+    await this.#send({ type: "result", session, step, slice, spent: NO_TIME, nodes }, ...sums);
+  }
+
+  async #send(message: WorkerMessage, ...payload: readonly Float32Array[]): Promise<void> {
+    await this.sendRaw(...withChecksums(encode(message, ...payload)));
   }
 
   close(): void {

@@ -28,7 +28,7 @@ function beginEvaluation(draft: Draft, version: number): void {
 }
 
 /** @param board the step's shards, where they were given out ahead */
-export function beginStep(draft: Draft, step: number, board = boardOf(draft.state.plan, step)): void {
+function beginStep(draft: Draft, step: number, board = boardOf(draft.state.plan, step)): void {
   draft.set({ phase: { type: "training", step, board, ahead: undefined, nonFinite: [] } });
   draft.effects.push({ type: "begin-step", step, shardCount: board.items.length });
   for (const peer of owners(board)) draft.workBegins(peer);

@@ -121,12 +121,12 @@ async function toTheEnd(world: World, latestMs: number): Promise<number> {
   return resultAt;
 }
 
-/** Half of all schedules do without each kind of harm. */
+/** Mostly mild, at times wild; half of all schedules do without each kind of harm. */
 function qualityFrom(draws: Draws): Quality {
-  const often = (most: number): number => (draws.uniform() < 0.5 ? 0 : most * draws.uniform());
-  if (draws.uniform() < 0.4) return { ...PERFECT, latencyMs: often(100) };
+  const often = (most: number): number => (draws.uniform() < 0.5 ? 0 : most * draws.uniform() ** 2);
+  if (draws.uniform() < 0.4) return { ...PERFECT, latencyMs: often(200) };
   return {
-    ...{ lost: often(0.03), repeated: often(0.1), overtaken: often(0.1), damaged: often(0.02) },
-    latencyMs: often(100),
+    ...{ lost: often(0.3), repeated: often(0.6), overtaken: often(0.6), damaged: often(0.1) },
+    latencyMs: often(200),
   };
 }
