@@ -194,6 +194,7 @@ export type WorkerMessage = z.infer<typeof workerHeader>;
 export type CoordinatorMessage = z.infer<typeof coordinatorHeader>;
 export type Hello = z.infer<typeof hello>;
 export type Welcome = z.infer<typeof welcome>;
+export type Parameters = z.infer<typeof parameters>;
 export type Ping = z.infer<typeof ping>;
 export type Assign = z.infer<typeof assign>;
 export type Spent = z.infer<typeof result>["spent"];

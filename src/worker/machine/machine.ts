@@ -2,8 +2,8 @@ import { EXIT_CODES } from "../../shared/errors.ts";
 import type { CoordinatorMessage, Welcome } from "../../shared/protocol/messages.ts";
 import { leave, whileLeaving } from "./leaving.ts";
 import { cancelling, end, fail, isForUs, rejoin } from "./session.ts";
-import { answerPing, enqueue, keep, startNext } from "./tasks.ts";
-import { andThen, type Event, NO_SESSION_WORK, type State, type Step } from "./types.ts";
+import { answerPing, startNext, takeWork } from "./tasks.ts";
+import { type Event, NO_SESSION_WORK, type State, type Step } from "./types.ts";
 
 /**
  * The worker's decisions, pure: the same events in the same order always lead to the same state and effects.
@@ -70,17 +70,9 @@ function takeMessage(state: State, message: CoordinatorMessage): Step {
   if (message.type === "welcome") return takeWelcome(state, message);
   switch (message.type) {
     case "parameters":
-      return andThen(keep(state, message.slice, message.version, message.averaged, 0), startNext);
-    case "assign": {
-      let step: Step = [state, []];
-      for (const [i, slice] of message.slices.entries()) {
-        // The first frame holds the samples.
-        step = andThen(step, (each) => keep(each, slice, message.step, false, 1 + i));
-      }
-      return andThen(step, (each) => enqueue(each, message));
-    }
+    case "assign":
     case "evaluate":
-      return enqueue(state, message);
+      return takeWork(state, message);
     case "ping":
       return answerPing(state, message);
     case "stop":

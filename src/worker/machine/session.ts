@@ -1,6 +1,6 @@
 import { EXIT_CODES } from "../../shared/errors.ts";
 import type { CoordinatorMessage, Welcome, WorkerMessage } from "../../shared/protocol/messages.ts";
-import { type Effect, NO_SESSION_WORK, type State, type Step } from "./types.ts";
+import { andThen, type Effect, type Leaving, NO_SESSION_WORK, type State, type Step } from "./types.ts";
 
 /** How a session ends, and how a worker does. Part of the worker's machine. */
 
@@ -14,8 +14,12 @@ export function isForUs({ welcome }: State, message: CoordinatorMessage): boolea
   return message.session === welcome?.session;
 }
 
-/** Forgets the session and greets anew; what was owed is given to others. */
+/** Forgets the session and greets anew, or ends if it is leaving; what was owed is given to others. */
 export function rejoin(state: State, reason: string, { sayLeaving = true } = {}): Step {
+  if (state.leaving !== undefined && state.welcome !== undefined) {
+    const message = farewell(state.welcome, state.leaving.reason, false);
+    return andThen([state, [{ type: "send", message }]], (each) => left(each, state.leaving!));
+  }
   const effects: Effect[] = [...cancelling(state), { type: "say", text: `joining again: ${reason}` }];
   if (sayLeaving && state.welcome !== undefined) {
     effects.push({ type: "send", message: farewell(state.welcome, reason, false) });
@@ -35,6 +39,8 @@ export function fail(state: State, message: string, stack: string): Step {
 export const farewell = ({ session }: Welcome, reason: string, finishing: boolean): WorkerMessage => {
   return { type: "leaving", session, reason, finishing };
 };
+
+export const left = (state: State, { code, reason }: Leaving): Step => end(state, code, `leaving: ${reason}`);
 
 export function end(state: State, code: number, text: string): Step {
   return [{ ...state, ...NO_SESSION_WORK, ended: true }, [...cancelling(state), { type: "exit", code, text }]];

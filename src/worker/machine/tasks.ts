@@ -1,12 +1,27 @@
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
 import { heldAt, holding } from "../../shared/protocol/holdings.ts";
-import type { Ping } from "../../shared/protocol/messages.ts";
+import type { Parameters, Ping } from "../../shared/protocol/messages.ts";
 import { cancelling, rejoin } from "./session.ts";
-import type { State, Step, Task } from "./types.ts";
+import { andThen, type State, type Step, type Task } from "./types.ts";
 
 /** What is computed next, and on which parameters. Part of the worker's machine. */
 
-export function keep(state: State, slice: SliceName, version: number, averaged: boolean, frame: number): Step {
+/** Takes parameters, or something to do. */
+export function takeWork(state: State, message: Parameters | Task): Step {
+  if (message.type === "parameters") {
+    return andThen(keep(state, message.slice, message.version, message.averaged, 0), startNext);
+  }
+  let step: Step = [state, []];
+  if (message.type === "assign") {
+    for (const [i, slice] of message.slices.entries()) {
+      // The first frame holds the samples.
+      step = andThen(step, (each) => keep(each, slice, message.step, false, 1 + i));
+    }
+  }
+  return andThen(step, (each) => enqueue(each, message));
+}
+
+function keep(state: State, slice: SliceName, version: number, averaged: boolean, frame: number): Step {
   // An old version that comes late, or again, must not take the place of a newer one.
   if (version < heldAt(state.holds, slice, version, averaged)) return [state, []];
   const holds = holding(state.holds, slice, version, averaged);
@@ -33,10 +48,10 @@ function heldFor(state: State, task: Task): number[] {
   return SLICE_NAMES.map((slice) => heldAt(state.holds, slice, versionOf(task), task.type === "evaluate"));
 }
 
-export const isRunnable = (state: State, task: Task): boolean =>
+const isRunnable = (state: State, task: Task): boolean =>
   heldFor(state, task).every((held) => held === versionOf(task));
 
-export function enqueue(state: State, task: Task): Step {
+function enqueue(state: State, task: Task): Step {
   const held = heldFor(state, task);
   // Work that comes late: its time has passed.
   if (held.some((newer) => newer > versionOf(task))) return [state, []];

@@ -37,6 +37,8 @@ export class CoordinatorProcess {
   readonly #transport: CoordinatorTransport;
   readonly #coordinator: Coordinator;
   readonly #onTrouble: (trouble: unknown) => void;
+  /** Each takes back something that it is about to be told. */
+  readonly #untold: (() => void)[] = [];
 
   constructor(options: CoordinatorProcessOptions) {
     const { scenario, clock, transport, checkpoints, writingMs, course, trace, onStep, onMalformed, onTrouble } =
@@ -78,15 +80,20 @@ export class CoordinatorProcess {
     } catch (thrown) {
       this.#onTrouble(thrown);
     }
+    for (const cancel of this.#untold) cancel();
   }
 
-  /** Now, or once it is not frozen any more. */
   interrupt(signal: Signal): void {
-    this.clock.after(0, () => this.#coordinator.interrupt(signal));
+    this.#tell(() => this.#coordinator.interrupt(signal));
   }
 
   useWorkers(count: number): void {
-    this.clock.after(0, () => this.#coordinator.useWorkers(count));
+    this.#tell(() => this.#coordinator.useWorkers(count));
+  }
+
+  /** Now, or once it is not frozen any more. */
+  #tell(action: () => void): void {
+    this.#untold.push(this.clock.after(0, action));
   }
 
   /** As SIGKILL does it. What it has not read yet is for whoever listens next, unless that is lost as well. */

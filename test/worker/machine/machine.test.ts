@@ -202,7 +202,7 @@ describe("an end", () => {
   ] as const)("by %s says so and exits with code %i", (signal, code) => {
     script.play({ type: "signal", signal });
     expect(script.transcript()).toBe(`${signal}\n  -> leaving c/1, it received ${signal}`);
-    // Nothing new is begun.
+    // What is still on its way to it is owed as well.
     script.assign(0);
     script.tick(999);
     expect(script.transcript()).toBe("<- assign step 0\ntick at 999 ms");
@@ -232,7 +232,29 @@ describe("an end", () => {
       tick at 1800 ms
       computed
       done: step 0
+        anticipate step 1
       <- stop, left
+        exit 143: leaving: it received SIGTERM"
+    `);
+  });
+
+  test("by a signal comes after what is owed, though its parameters are still on their way", () => {
+    script.assign(1, script.session, ["dense"]);
+    script.play({ type: "signal", signal: "SIGTERM" });
+    script.done(first);
+    script.transcript();
+    script.parameters(1, ["conv"]);
+    expect(script.transcript()).toContain("  run step 1");
+  });
+
+  test("by a signal does not wait for what can never come", () => {
+    script.play({ type: "signal", signal: "SIGTERM" });
+    script.transcript();
+    script.play({ type: "malformed", problem: "a frame is missing" });
+    expect(script.transcript()).toMatchInlineSnapshot(`
+      "<- something malformed
+        -> leaving c/1, it received SIGTERM
+        cancel step 0
         exit 143: leaving: it received SIGTERM"
     `);
   });
