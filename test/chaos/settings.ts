@@ -14,6 +14,8 @@ export interface ChaosSettings {
   /** Mean time between two faults. */
   readonly everyS: number;
   readonly kinds: readonly FaultKind[];
+  /** Instead of disturbing real processes: so many schedules in a made-up time, one for each seed from `seed` on; or 0. */
+  readonly simulate: number;
   readonly keep: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
@@ -33,6 +35,12 @@ export function parseSettings(argv: readonly string[]): ChaosSettings {
     .option("--checkpoint-every <N>", "steps between two checkpoints", whole(1), 50)
     .option("--every-s <X>", "mean time between two faults, in seconds", positive, 2)
     .option("--only <KINDS>", `kinds of faults, with commas: ${Object.keys(FAULT_KINDS).join(", ")}`, kinds)
+    .option(
+      "--simulate <N>",
+      "N schedules in a made-up time instead, from --seed on: thousands in minutes",
+      whole(1),
+      0,
+    )
     .option("--keep", "keep the runs' folders even when all is well", false)
     .option("--quiet", "no line for each fault", false)
     .option("--json", "print the report as one JSON object, the last line on stdout", false)
