@@ -48,6 +48,7 @@ export async function chaosRun(options: ChaosRunOptions): Promise<RunReport> {
     violations.push(`${messageOf(thrown)}; under way: ${injector.underWay.join(", ") || "nothing"}`);
   }
   if (typeof ended === "string") {
+    pauses.end(performance.now());
     violations.push(ended);
     await processes.kill();
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf, SIGNAL_EXIT_CODES, SIGNALS } from "../../src/shared/errors.ts";
@@ -26,7 +26,10 @@ const folder = mkdtempSync(join(tmpdir(), "lockstep-chaos-"));
 const processes = new MarkedProcesses(folder);
 for (const signal of SIGNALS) {
   process.once(signal, () => {
-    void processes.kill().then(() => process.exit(SIGNAL_EXIT_CODES[signal]));
+    void processes.kill().then(() => {
+      if (!settings.keep) rmSync(folder, { recursive: true, force: true });
+      process.exit(SIGNAL_EXIT_CODES[signal]);
+    });
   });
 }
 // However this process ends.
@@ -85,8 +88,9 @@ async function chaos(): Promise<number> {
     const options = { settings, variant, number, expectedSha256, folder, processes, injector, recordsEvents, timeIsUp };
     const report = await chaosRun(options);
     runs.push({ ...report, violations: [...report.violations, ...violations.splice(0)] });
-    const equal = report.weightsSha256 === expectedSha256 ? "equal" : "OTHER";
-    say(`run ${number}: ${equal} weights after ${report.seconds.toFixed(1)} s, ${report.restarts} restarts`);
+    const weights = report.weightsSha256 === expectedSha256 ? "equal weights" : (report.weightsSha256 ?? "NO WEIGHTS");
+    say(`run ${number}: ${weights} after ${report.seconds.toFixed(1)} s, ${report.restarts} restarts`);
+    if (runs.every(isAsPromised) && !settings.keep) removeFilesOf(number);
   }
   const report = reportOf(settings, runs, injector.counts);
   const text = reportText(report);
@@ -95,6 +99,13 @@ async function chaos(): Promise<number> {
   if (report.passed && !settings.keep) rmSync(folder, { recursive: true, force: true });
   else process.stderr.write(`Run folders, logs and recordings: ${folder}\n`);
   return report.passed ? 0 : 1;
+}
+
+/** So that hours of chaos need no more room than one run. */
+function removeFilesOf(number: number): void {
+  for (const name of readdirSync(folder).filter((file) => file.startsWith(`run-${number}-`))) {
+    rmSync(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 function isAsPromised({ violations }: RunReport): boolean {

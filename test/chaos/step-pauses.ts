@@ -66,6 +66,11 @@ export class StepPauses {
     return this.#longest;
   }
 
+  /** The run is over: without a last step, the time since the last one is a pause too. */
+  end(at: number): void {
+    this.#close(at);
+  }
+
   /** The longest pause in which a kind took part, in ms. */
   get longestBy(): ReadonlyMap<FaultKind, number> {
     return this.#longestBy;

@@ -101,7 +101,8 @@ export class WorkerSlots implements Victims {
     await sleep(1_000);
     for (const slot of this.#slots) {
       if (!isRunning(slot)) continue;
-      slot.endings.add("SIGTERM");
+      // Whoever does not end then is killed with all that is left.
+      slot.endings.add("SIGTERM").add("SIGKILL");
       slot.command?.kill("SIGTERM");
     }
   }

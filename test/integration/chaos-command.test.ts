@@ -41,6 +41,9 @@ function start(...args: string[]): ChildProcess {
   return child;
 }
 
+/** Beside what tsx keeps in the folder of temporary files. */
+const leftIn = (temporary: string): string[] => readdirSync(temporary).filter((name) => name.startsWith("lockstep"));
+
 describe("npm run chaos", () => {
   it.each([
     ["fleet", `${EVERYWHERE},${NETWORK}`],
@@ -54,8 +57,7 @@ describe("npm run chaos", () => {
     expect(report.faults).toBeGreaterThan(1);
     for (const { weightsSha256, expectedSha256 } of report.runs) expect(weightsSha256).toBe(expectedSha256);
     expect(stderr).toMatch(/^ +\d+\.\d s {2}(worker|coordinator|checkpoint|cut|black|rogue|messages|flipped|noise)/m);
-    // tsx keeps what it has compiled in the folder of temporary files.
-    expect(readdirSync(folder).filter((name) => name.startsWith("lockstep"))).toEqual([]);
+    expect(leftIn(folder)).toEqual([]);
   });
 
   it("ends with all that it has started when it is interrupted", async () => {
@@ -66,6 +68,7 @@ describe("npm run chaos", () => {
     await once(child, "close");
     expect(child.exitCode).toBe(130);
     for (const pid of children) await gone(pid);
+    expect(leftIn(folder)).toEqual([]);
   });
 
   it("says what is wrong with an option", async () => {

@@ -92,7 +92,10 @@ function takeNonFinite(
   }
   const message = `${member.name} computed a gradient that is not finite at step ${phase.step + 1}: computing it again`;
   draft.report({ type: "warning", message });
-  const nonFinite = [...phase.nonFinite, ...shards.map((shard) => ({ shard, slice, worker: member.name }))];
+  const nonFinite = [
+    ...phase.nonFinite,
+    ...shards.map((shard) => ({ shard, slice, worker: member.name, at: draft.at })),
+  ];
   draft.set({ phase: { ...phase, nonFinite } });
   takeBack(draft, shards, member.peer);
   const badAnswers = member.badAnswers + 1;

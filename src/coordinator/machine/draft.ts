@@ -45,10 +45,12 @@ export class Draft {
     if (member !== undefined) this.setMember({ ...member, ...changes });
   }
 
-  /** Notes that a member's work begins now, unless it is late with some. */
+  /** Notes that a member's work begins now. An answer to an earlier ping tells nothing about it. */
   workBegins(peer: PeerId): void {
     const member = this.state.members.get(peer);
-    if (member?.late === false) this.setMember({ ...member, progressAt: this.at });
+    if (member === undefined) return;
+    const progressAt = member.late ? member.progressAt : this.at;
+    this.setMember({ ...member, progressAt, pingsBeforeWork: member.pings });
   }
 
   /** Notes that a member has got on with its work. */

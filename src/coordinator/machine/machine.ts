@@ -47,6 +47,7 @@ export function transition(state: State, event: Event): [State, Effect[]] {
 function take(draft: Draft, event: Event): void {
   switch (event.type) {
     case "start":
+      draft.set({ companyAt: event.at });
       begin(draft);
       break;
     case "message":

@@ -32,7 +32,7 @@ export interface Member {
   /** Computations whose numbers were not finite. */
   readonly badAnswers: number;
   readonly pingedAt: number;
-  /** Pings sent, which is also the last one's number; and how many there were when it was last given work. */
+  /** Pings sent, which is also the last one's number; and how many there were when its last work began. */
   readonly pings: number;
   readonly pingsBeforeWork: number;
 }

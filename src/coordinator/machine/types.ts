@@ -54,7 +54,15 @@ export interface Training {
    */
   readonly ahead: Board<SliceName> | undefined;
   /** Answers that were not finite, with who gave them: a second one for the same slice of a shard ends the run. */
-  readonly nonFinite: readonly { readonly shard: number; readonly slice: SliceName; readonly worker: string }[];
+  readonly nonFinite: readonly NonFinite[];
+}
+
+export interface NonFinite {
+  readonly shard: number;
+  readonly slice: SliceName;
+  readonly worker: string;
+  /** When the answer came, in ms. */
+  readonly at: number;
 }
 
 export interface Evaluating {
@@ -88,7 +96,7 @@ export interface State {
   readonly refused: number;
   /** Workers given up for computing nothing since the last step was committed. */
   readonly stalls: number;
-  /** When a worker was last lost that was not the only one, in ms. */
+  /** When a worker was last lost that was not the only one, or the run began: others may be about to join. In ms. */
   readonly companyAt: number;
   /** Places whose workers were lost soon after they had joined. */
   readonly flapping: ReadonlyMap<string, Flapping>;

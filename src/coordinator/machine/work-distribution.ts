@@ -45,9 +45,8 @@ export function distribute(draft: Draft): void {
   const chosen = workers.slice(0, draft.state.useWorkers);
   const spare = chosen.filter((worker) => idle.includes(worker));
   const takers = spare.length > 0 ? spare : chosen;
-  if (phase.nonFinite.length === 0) giveShards(draft, takers, free);
-  else for (const [bad, shards] of byFailures(phase, free)) giveUnless(draft, bad, takers, shards);
-  if (late.length > 0) giveShards(draft, idle.slice(0, Math.max(draft.state.useWorkers, 1)), late);
+  giveToGood(draft, phase, takers, free);
+  if (late.length > 0) giveToGood(draft, phase, idle.slice(0, Math.max(draft.state.useWorkers, 1)), late);
 }
 
 /** Those that are not late, if there are any. */
@@ -65,8 +64,15 @@ function giveShards(draft: Draft, takers: readonly Member[], shards: readonly nu
   }
 }
 
-/** How long it is waited for another worker that may compute what one has computed badly, once there were others. */
+/** How long it is waited for another worker that may compute what one has computed badly. */
 const COMPANY_TIMEOUT_MS = 5_000;
+/** And how long at least before the same worker computes it again: its bad answer may come twice. */
+const SAME_AGAIN_MS = 1_000;
+
+function giveToGood(draft: Draft, phase: Training, takers: readonly Member[], shards: readonly number[]): void {
+  if (phase.nonFinite.length === 0) giveShards(draft, takers, shards);
+  else for (const [bad, group] of byFailures(phase, shards)) giveUnless(draft, bad, takers, group);
+}
 
 /** Shards by the workers, in one string, for whom they came out not finite. */
 function byFailures({ nonFinite }: Training, shards: readonly number[]): Map<string, number[]> {
@@ -84,7 +90,9 @@ function giveUnless(draft: Draft, bad: string, takers: readonly Member[], shards
   const isGood = ({ name }: Member): boolean => !bad.split(" ").includes(name);
   const others = takers.filter(isGood);
   const anyone = others.length > 0 ? others : readyMembers(draft.state.members).filter(isGood);
-  const isAlone = draft.at - draft.state.companyAt > COMPANY_TIMEOUT_MS;
+  const { phase, companyAt } = draft.state;
+  const badAt = phase.type === "training" ? Math.max(...phase.nonFinite.map(({ at }) => at)) : draft.at;
+  const isAlone = draft.at - companyAt > COMPANY_TIMEOUT_MS && draft.at - badAt > SAME_AGAIN_MS;
   giveShards(draft, anyone.length === 0 && isAlone ? takers : anyone, shards);
 }
 
@@ -115,7 +123,6 @@ function give(draft: Draft, peer: PeerId, items: readonly number[]): void {
   if (phase.type === "training") draft.set({ phase: { ...phase, board: addOwner(phase.board, items, peer) } });
   else draft.set({ phase: { ...phase, board: addOwner(phase.board, items, peer) } });
   draft.workBegins(peer);
-  noteWork(draft, peer);
   if (phase.type === "training") {
     assign(draft, peer, phase.step, items, SLICE_NAMES);
     return;
@@ -142,7 +149,6 @@ export function giveAhead(draft: Draft, slice: SliceName): void {
     const taker = workers[i];
     if (taker === undefined || items.length === 0) continue;
     ahead = addOwner(ahead, items, taker.peer);
-    noteWork(draft, taker.peer);
     assign(draft, taker.peer, step, items, [slice]);
   }
   draft.set({ phase: { ...phase, ahead } });
@@ -160,14 +166,6 @@ export function takeBack(draft: Draft, items: readonly number[], peer: PeerId): 
   const { phase } = draft.state;
   if (phase.type === "training") draft.set({ phase: { ...phase, board: removeOwner(phase.board, items, peer) } });
   if (phase.type === "evaluating") draft.set({ phase: { ...phase, board: removeOwner(phase.board, items, peer) } });
-}
-
-/** A ping that was sent before does not tell whether this has arrived. */
-function noteWork(draft: Draft, peer: PeerId): void {
-  const member = draft.state.members.get(peer);
-  if (member !== undefined && member.pingsBeforeWork !== member.pings) {
-    draft.setMember({ ...member, pingsBeforeWork: member.pings });
-  }
 }
 
 /** @param available the slices of the step's version that exist: those that the worker lacks go along */

@@ -156,15 +156,17 @@ describe("numbers that are not finite", () => {
     begin(["A"]);
     script.sends("A", "dense", false);
     script.sends("A", "conv", false);
+    // Another may be about to join.
+    script.tick(5_001);
     script.computes("A");
     expect(script.transcript()).toMatchInlineSnapshot(`
       "A: result step 0 dense 2/0 (not finite)
         reject not-finite
         report warning: worker-1 computed a gradient that is not finite at step 1: computing it again
-        A <- assign step 0 shards 0,1,2,3
       A: result step 0 conv 2/0 (not finite)
-        reject not-finite
-        report warning: worker-1 computed a gradient that is not finite at step 1: computing it again
+        reject not-owed
+      tick at 5001 ms
+        A <- ping
         A <- assign step 0 shards 0,1,2,3
       A: result step 0 dense 2/0
         accept dense 2/0
@@ -177,6 +179,28 @@ describe("numbers that are not finite", () => {
         commit step 0
         begin step 1, 4 shards"
     `);
+  });
+
+  test("once, by the only one that is not late: not given back to it while the other may come", () => {
+    begin(["A", "B"], { minWorkers: 2 });
+    script.sends("A", "dense", false);
+    script.tick(1_001);
+    script.computes("B");
+    script.transcript();
+    script.tick(2_000);
+    expect(script.transcript()).not.toContain("A <- assign");
+  });
+
+  test("twice, since the message came twice: the only worker is not given the shard again so soon", () => {
+    begin(["A"]);
+    script.tick(6_000);
+    const [session, nodes] = [script.session("A"), script.nodes(0, [0, 1, 2, 3])];
+    const bad = { type: "result", session, step: 0, slice: "dense", spent: NO_TIME, nodes } as const;
+    script.says("A", bad, false);
+    script.says("A", bad, false);
+    expect(script.transcript()).not.toContain("diverged");
+    script.tick(1_001);
+    expect(script.transcript()).toContain("A <- assign step 0 shards 0,1,2,3");
   });
 
   test("twice for a shard: the run ends as diverged", () => {
