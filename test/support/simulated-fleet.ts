@@ -122,6 +122,16 @@ export class SimulatedFleet {
     this.#buryEnded();
   }
 
+  /** One thing of those that happen when nothing goes wrong. */
+  happenWell(): void {
+    const dice = this.#chance();
+    if (dice < 0.35) this.#deliverToCoordinator(this.#pick(this.#connections));
+    else if (dice < 0.65) this.#deliverToWorker(this.#pick(this.#connections));
+    else if (dice < 0.93) this.#work(this.#pick(this.#connections));
+    else if (dice < 0.97) this.#pass(Math.floor(this.#chance() * 100));
+    else this.#say("tick");
+  }
+
   /** A second in which everything that can happen does, and nothing goes wrong. */
   calmSecond(): void {
     for (let i = 0; i < 4 && !this.over; i++) {

@@ -78,3 +78,16 @@ test("whatever happens in a fleet, each step is applied once and in order, and t
     { numRuns: 2_500 },
   );
 }, 60_000);
+
+test("in a fleet in which nothing goes wrong nobody is lost, whatever order things come in", () => {
+  fc.assert(
+    fc.property(plans, fc.integer(), fc.integer({ min: 3, max: 6 }), (plan, seed, workers) => {
+      const fleet = new SimulatedFleet(plan, seed);
+      for (let i = 0; i < workers; i++) fleet.join();
+      for (let i = 0; i < 20_000 && !fleet.over; i++) fleet.happenWell();
+      expect(fleet.transcript.filter((line) => / lost \(/.test(line))).toEqual([]);
+      expect(fleet.invariants.outcome).toEqual({ type: "done" });
+    }),
+    { numRuns: 300 },
+  );
+}, 60_000);
