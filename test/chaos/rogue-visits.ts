@@ -45,8 +45,19 @@ async function visit(
 
 const deed = (isDone: boolean, what: string): Deed => (isDone ? what : undefined);
 
+/** Two devices that compute the same shard as not finite are a training that has diverged: one at a time, then. */
+const BETWEEN_BAD_DEVICES_MS = 10_000;
+let badDeviceAt = -Infinity;
+
+function isTooSoon(): boolean {
+  if (performance.now() - badDeviceAt < BETWEEN_BAD_DEVICES_MS) return true;
+  badDeviceAt = performance.now();
+  return false;
+}
+
 /** A gradient that is not finite. */
 export async function sendNan(port: number, waits: Waits, draws: Draws): Promise<Deed> {
+  if (isTooSoon()) return undefined;
   const slice = draws.pick(["dense", "conv"] as const);
   const value = draws.pick([Number.NaN, Number.POSITIVE_INFINITY]);
   const isDone = await visit(port, waits, (rogue, task) => rogue.answerSlice(task, slice, value));
@@ -55,6 +66,7 @@ export async function sendNan(port: number, waits: Waits, draws: Draws): Promise
 
 /** The same bad result many times: one device has computed it, not many. */
 export async function sendDuplicates(port: number, waits: Waits): Promise<Deed> {
+  if (isTooSoon()) return undefined;
   const isDone = await visit(port, waits, async (rogue, task) => {
     for (let i = 0; i < 10; i++) await rogue.answerSlice(task, "dense", Number.NaN);
   });
