@@ -18,10 +18,11 @@ it("interrupts a run, resumes it, and finds the same weights", async () => {
   expect(result).toMatchObject({ same: true, steps: 100 });
   const interruptions = result.interruptions as { signal: string; step: number; resumedFrom: number }[];
   expect(interruptions.map(({ signal }) => signal)).toEqual(["SIGKILL", "SIGTERM", "SIGKILL"]);
-  for (const { signal, step, resumedFrom } of interruptions) {
+  for (const [i, { signal, step, resumedFrom }] of interruptions.entries()) {
+    // A signal that asks saves the step under way. After a kill it is a regular checkpoint, or the last one of the life
+    // before, where this one was too short for any.
     if (signal === "SIGTERM") expect(resumedFrom).toBeGreaterThanOrEqual(step);
-    // What a checkpoint takes to be written may cost it.
-    else expect(resumedFrom % 7 === 0 || interruptions.some((each) => each.resumedFrom === resumedFrom)).toBe(true);
+    else if (resumedFrom !== (interruptions[i - 1]?.resumedFrom ?? 0)) expect(resumedFrom % 7).toBe(0);
   }
   expect(readdirSync(cli.folder())).toEqual([]);
 });
