@@ -7,6 +7,7 @@ import { LocalWorkers } from "./local-workers/local-workers.ts";
 import type { Launch } from "./local-workers/local-worker.ts";
 import { launchProcess } from "./local-workers/process.ts";
 import { launchThread } from "./local-workers/thread.ts";
+import { planWorkers, wantsGpus, type WorkerPlan } from "./local-workers/worker-plan.ts";
 import { privateEndpoint } from "./private-endpoint.ts";
 import { systemClock } from "./shared/clock.ts";
 import type { TrainConfig } from "./shared/config.ts";
@@ -17,6 +18,8 @@ import { ThreadNetwork } from "./shared/transport/threads.ts";
 import type { CoordinatorTransport } from "./shared/transport/transport.ts";
 import { listenZmq } from "./shared/transport/zmq.ts";
 import { VERSION } from "./version.ts";
+import { expectFreeGpus } from "./worker/gpus/bind-gpu.ts";
+import { discoverGpus } from "./worker/gpus/discover-gpus.ts";
 
 /**
  * Single-node mode: a coordinator in this process with workers beside it, either as threads that share memory with it, or
@@ -31,19 +34,36 @@ export interface SingleNodeRun {
 }
 
 /**
+ * Which workers are to be started, and on which GPUs: the machine is looked at once, however often a worker is started.
+ * @throws LockstepError "usage" for GPUs that are not there, "failed" for those that others use
+ */
+export async function planLocalWorkers(config: TrainConfig): Promise<WorkerPlan> {
+  const found = wantsGpus(config) ? await discoverGpus() : { gpus: [] };
+  const plan = planWorkers(config, availableParallelism(), found);
+  if (!config.shareGpu) {
+    const taken = plan.gpus.filter((gpu) => typeof gpu === "object");
+    await expectFreeGpus(taken, "choose others with --gpus, or allow it with --share-gpu");
+  }
+  return plan;
+}
+
+/**
  * Starts a training here and now.
+ * @param given what `planLocalWorkers` says, where the caller has asked already
  * @throws LockstepError for bad data, a metrics port in use and the like, before anything was started
  */
 export async function startSingleNode(
   config: TrainConfig,
   onEvent: (event: TrainingEvent) => void,
+  given?: WorkerPlan,
 ): Promise<SingleNodeRun> {
+  const plan = given ?? (await planLocalWorkers(config));
   const dataset = await loadDataset(config.data);
-  const link = config.isolation === "process" ? await linkProcesses(config) : linkThreads(config, dataset);
+  const link = plan.isolation === "process" ? await linkProcesses(config, plan) : linkThreads(plan, dataset);
   let workers: LocalWorkers | undefined;
   try {
     const { transport } = link;
-    const count = workerCount(config);
+    const count = plan.gpus.length;
     const tune =
       config.workers === "auto"
         ? autoWorkers(count, config.batchSize, (use, tried) => run.coordinator.useWorkers(use, tried))
@@ -59,6 +79,7 @@ export async function startSingleNode(
     const { coordinator, runDir, metricsUrl } = run;
     const interrupt = (signal: Signal): void => coordinator.interrupt(signal);
     if (run.isComplete) return { runDir, metricsUrl, result: run.run().finally(() => link.remove()), interrupt };
+    if (plan.warning !== undefined) onEvent({ type: "warning", message: plan.warning });
     workers = new LocalWorkers({
       count,
       needed: Math.max(1, config.minWorkers),
@@ -92,15 +113,16 @@ interface Link {
   remove(): void;
 }
 
-async function linkProcesses({ engine, data }: TrainConfig): Promise<Link> {
+async function linkProcesses(config: TrainConfig, { engine, gpus }: WorkerPlan): Promise<Link> {
+  const { deterministic, shareGpu, data } = config;
   const endpoint = privateEndpoint();
   try {
     const transport = await listenZmq(endpoint.address);
     return {
       transport,
-      launcher: (coordinator) => () =>
+      launcher: (coordinator) => (place) =>
         launchProcess({
-          ...{ address: transport.address, engine, data },
+          ...{ address: transport.address, engine, deterministic, gpu: gpus[place], shareGpu, data },
           onExit: (pid, reason) => coordinator.processExited(pid, reason),
         }),
       remove: () => endpoint.remove(),
@@ -111,7 +133,7 @@ async function linkProcesses({ engine, data }: TrainConfig): Promise<Link> {
   }
 }
 
-function linkThreads({ engine }: TrainConfig, dataset: Dataset): Link {
+function linkThreads({ engine }: WorkerPlan, dataset: Dataset): Link {
   const network = new ThreadNetwork();
   const shared = inSharedMemory(dataset);
   return {
@@ -123,13 +145,4 @@ function linkThreads({ engine }: TrainConfig, dataset: Dataset): Link {
       }),
     remove: () => {},
   };
-}
-
-/**
- * More workers than cores, or than shards in a batch, would only wait; but as many as must be ready are started. With
- * "auto" the run then finds out how many of them it is best to use.
- */
-export function workerCount({ workers, minWorkers, batchSize, shardSize }: TrainConfig): number {
-  if (workers !== "auto") return workers;
-  return Math.max(1, minWorkers, Math.min(availableParallelism(), Math.ceil(batchSize / shardSize)));
 }

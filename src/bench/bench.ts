@@ -1,5 +1,6 @@
 import type { Dataset } from "../shared/data/dataset.ts";
 import type { ChildProcesses } from "../workshop/child-processes.ts";
+import type { EngineName } from "../worker/engines/engine.ts";
 import type { Candidate, Rounds } from "./rounds.ts";
 
 /** What every suite is given. */
@@ -9,6 +10,8 @@ export interface Bench {
   readonly quick: boolean;
   /** Steps of the run that suite `memory` watches. */
   readonly soakSteps: number;
+  /** What suite `engine` measures; the others are compared to the first. */
+  readonly engines: readonly EngineName[];
   readonly dataset: Dataset;
   /** The folder of `dataset`, if it is not the one that comes along. */
   readonly data: string | undefined;

@@ -43,7 +43,7 @@ async function measure(
   const tables = new TextOutput(config.json ? process.stderr : process.stdout);
   const progress = new TextOutput(process.stderr);
   const machine = describeMachine(new Date());
-  const { quick, soakSteps, data, only } = config;
+  const { quick, soakSteps, data, only, engines } = config;
   const rounds = config.rounds ?? (quick ? 1 : ROUNDS);
   const paper = new Paper(config, { machine, quick, rounds });
   const show = (markdown: string): void => {
@@ -52,7 +52,7 @@ async function measure(
   };
   show(machineSentence(machine));
   const bench: Bench = {
-    ...{ rounds, quick, soakSteps },
+    ...{ rounds, quick, soakSteps, engines },
     ...{ dataset: await loadDataset(data), data },
     cli: fileURLToPath(new URL("../../dist/cli.js", import.meta.url)),
     ...{ children, folder },

@@ -13,10 +13,14 @@ import { messageOf } from "../shared/errors.ts";
 import { formatCount, formatPlural } from "../shared/format.ts";
 import { kernelFile, loadKernels } from "../shared/kernel-module.ts";
 import { KERNEL_MODULES } from "../kernel-modules.ts";
+import { acceleratorChecks } from "./doctor-accelerators.ts";
 import { compareEngines } from "./doctor-engines.ts";
 import type { Check, Finding } from "./doctor-finding.ts";
 
-/** All checks of this machine, in an order in which the first problem explains those behind it. */
+/**
+ * All checks of this machine, in an order in which the first problem explains those behind it; what training can do
+ * without comes last.
+ */
 export function machineChecks(config: DoctorConfig): Check[] {
   let dataset: Promise<Dataset> | undefined;
   const loadOnce = (): Promise<Dataset> => (dataset ??= loadDataset(config.data));
@@ -57,6 +61,7 @@ export function machineChecks(config: DoctorConfig): Check[] {
       name: "port 9464",
       run: () => checkPort(9464, "training takes a free one unless --metrics-port is given"),
     },
+    ...acceleratorChecks(),
   ];
 }
 

@@ -1,9 +1,10 @@
 import type { Dataset } from "../shared/data/dataset.ts";
 import { InputSource } from "../shared/data/input-source.ts";
 import { initialState } from "../shared/model/initialise.ts";
-import { IMAGE_SIZE, PARAMETER_COUNT, PARAMETERS, tensor } from "../shared/model/lenet5.ts";
+import { IMAGE_SIZE, PARAMETER_COUNT } from "../shared/model/lenet5.ts";
 import type { ShardInput } from "../worker/engines/engine.ts";
-import { createEngine, ENGINE_NAMES } from "../worker/engines/select.ts";
+import { createEngine } from "../worker/engines/select.ts";
+import { worstDifference } from "../worker/engines/worst-difference.ts";
 import type { Finding } from "./doctor-finding.ts";
 
 /** The usual shard. */
@@ -23,7 +24,7 @@ export async function compareEngines(dataset: Dataset): Promise<Finding> {
   const parameters = initialState(1).subarray(0, PARAMETER_COUNT);
 
   const results = [];
-  for (const name of ENGINE_NAMES) {
+  for (const name of ["wasm", "reference"] as const) {
     results.push({ name, ...(await computeGradient(name, parameters, { images, labels, globalCount: count })) });
   }
   const times = results.map(({ name, milliseconds }) => `${name} ${milliseconds.toFixed(1)} ms`).join(", ");
@@ -40,7 +41,7 @@ export async function compareEngines(dataset: Dataset): Promise<Finding> {
 }
 
 async function computeGradient(
-  name: (typeof ENGINE_NAMES)[number],
+  name: keyof typeof MEASURED_CALLS,
   parameters: Float32Array,
   shard: ShardInput,
 ): Promise<{ gradient: Float32Array; milliseconds: number }> {
@@ -58,25 +59,4 @@ async function computeGradient(
   } finally {
     await engine.dispose();
   }
-}
-
-/** The tensor in which two gradients differ most, and by which part of its largest value. NaN counts as infinite. */
-export function worstDifference(expected: Float32Array, found: Float32Array): { tensor: string; relative: number } {
-  let worst = { tensor: "", relative: 0 };
-  for (const { name, offset, size } of PARAMETERS) {
-    // The true gradient of a convolution's bias is 0, since batch normalisation removes it: what is computed is rounding,
-    // to be measured against the weights beside it.
-    const scale = /^conv.\.bias$/.test(name) ? tensor(name.replace("bias", "weight")) : { offset, size };
-    const largest = largestOf(expected.subarray(scale.offset, scale.offset + scale.size));
-    const here = expected.subarray(offset, offset + size);
-    const difference = largestOf(here.map((value, index) => value - (found[offset + index] ?? NaN)));
-    const relative = difference === 0 ? 0 : difference / largest;
-    if (!(relative <= worst.relative)) worst = { tensor: name, relative: Number.isNaN(relative) ? Infinity : relative };
-  }
-  return worst;
-}
-
-/** NaN where any value is. */
-function largestOf(values: Float32Array): number {
-  return values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
 }

@@ -11,34 +11,41 @@ export interface Finding {
   readonly found: string;
   /** The command or step that mends it. */
   readonly fix?: string;
+  /** What it is about, in place of the check's name, where a check finds several things. */
+  readonly name?: string;
 }
 
 export interface Check {
   readonly name: string;
   /** What to do when `run` throws or does not end. */
   readonly fix?: string;
-  readonly run: () => Finding | Promise<Finding>;
+  /** How bad that is. Default: a problem. */
+  readonly failure?: Status;
+  /** Default: 10 s. */
+  readonly timeoutMs?: number;
+  /** Gives nothing where there is nothing to say. */
+  readonly run: () => Finding | readonly Finding[] | Promise<Finding | readonly Finding[]>;
 }
 
-/** Longer than any check takes on a slow machine; together with the others still a matter of seconds. */
+/** Longer than most checks take on a slow machine; together with the others still a matter of seconds. */
 const CHECK_TIMEOUT_MS = 10_000;
 
 /** Runs one check. Whatever goes wrong in it becomes a finding. */
-export async function findOut(check: Check, timeoutMs = CHECK_TIMEOUT_MS): Promise<Finding> {
-  const problem = (found: string): Finding => ({
-    status: "problem",
+export async function findOut(check: Check, timeoutMs = check.timeoutMs ?? CHECK_TIMEOUT_MS): Promise<Finding[]> {
+  const failed = (found: string): Finding => ({
+    status: check.failure ?? "problem",
     found,
     ...(check.fix === undefined ? {} : { fix: check.fix }),
   });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Finding>((settle) => {
-    timer = setTimeout(() => settle(problem(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    timer = setTimeout(() => settle(failed(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   });
   try {
-    return await Promise.race([Promise.resolve().then(check.run), late]);
+    return [await Promise.race([Promise.resolve().then(check.run), late])].flat();
   } catch (thrown) {
     const [firstLine = ""] = messageOf(thrown).split("\n");
-    return problem(firstLine);
+    return [failed(firstLine)];
   } finally {
     clearTimeout(timer);
   }

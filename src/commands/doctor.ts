@@ -1,6 +1,8 @@
 import { styleText } from "node:util";
 import type { DoctorConfig } from "../shared/config.ts";
+import { SIGNAL_EXIT_CODES } from "../shared/errors.ts";
 import { TextOutput, type TextStream } from "../shared/text-output.ts";
+import { onSignal } from "../signals.ts";
 import { machineChecks } from "./doctor-checks.ts";
 import { type Check, type Finding, type Status, findOut } from "./doctor-finding.ts";
 
@@ -28,12 +30,16 @@ export async function doctorCommand(
   const human = new TextOutput(config.json ? io.stderr : io.stdout);
   const coloured = human.isTTY && !io.env.NO_COLOR && io.env.TERM !== "dumb";
   const nameWidth = Math.max(...checks.map(({ name }) => name.length));
-  const findings: (Finding & { readonly check: string })[] = [];
+  const findings: (Omit<Finding, "name"> & { readonly check: string })[] = [];
+  // Ending through `exit` ends what the checks have started.
+  const restoreSignals = onSignal((signal) => process.exit(SIGNAL_EXIT_CODES[signal]));
   for (const check of checks) {
-    const finding = await findOut(check);
-    findings.push({ check: check.name, ...finding });
-    for (const line of linesOf(check.name.padEnd(nameWidth), finding, coloured)) human.line(line);
+    for (const { name = check.name, ...finding } of await findOut(check)) {
+      findings.push({ check: name, ...finding });
+      for (const line of linesOf(name.padEnd(nameWidth), finding, coloured)) human.line(line);
+    }
   }
+  restoreSignals();
   const count = (status: Status): number => findings.filter((finding) => finding.status === status).length;
   const ok = count("problem") === 0;
   human.line(verdict(count("problem"), count("warning")));

@@ -7,6 +7,7 @@ import { formatPercent } from "../shared/format.ts";
 import { runningStatistics } from "../shared/model/contribution.ts";
 import { IMAGE_SIZE, PARAMETER_COUNT } from "../shared/model/lenet5.ts";
 import { createEngine } from "../worker/engines/select.ts";
+import { bindGpu } from "../worker/gpus/bind-gpu.ts";
 import { countCorrect } from "../worker/task-runner.ts";
 
 /** Images at a time. Logits do not depend on it. */
@@ -16,7 +17,16 @@ const CHUNK = 250;
 export async function evalCommand(config: EvalConfig): Promise<number> {
   const checkpoint = await readCheckpoint(config.checkpoint);
   const dataset = await loadDataset(config.data);
-  const engine = await createEngine(config.engine);
+  // It is short, and needs little: a GPU that trains can do it on the side.
+  const binding = await bindGpu({
+    ...{ engine: config.engine, gpu: config.gpu, shareGpu: true },
+    what: `lockstep eval of ${config.checkpoint}`,
+  });
+  if (binding.note !== undefined) process.stderr.write(`lockstep eval: ${binding.note}\n`);
+  const engine = await createEngine(binding.engine, {
+    deterministic: config.deterministic,
+    ...(binding.gpu === undefined ? {} : { gpu: binding.gpu }),
+  });
   engine.load(checkpoint.state.subarray(0, PARAMETER_COUNT));
   const running = runningStatistics(checkpoint.state.subarray(PARAMETER_COUNT));
   const source = new InputSource(dataset.test);
@@ -31,6 +41,7 @@ export async function evalCommand(config: EvalConfig): Promise<number> {
     correct += countCorrect(logits, batch.labels);
   }
   await engine.dispose();
+  binding.release();
   if (checkpoint.dataDigest !== dataset.digest) {
     process.stderr.write(`lockstep eval: note: the checkpoint was trained on other data than ${dataset.name}\n`);
   }

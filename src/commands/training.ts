@@ -7,7 +7,7 @@ import { LockstepError, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
-import { startSingleNode, workerCount } from "../single-node.ts";
+import { planLocalWorkers, startSingleNode } from "../single-node.ts";
 import { VERSION } from "../version.ts";
 
 /** The commands `train` and `coordinator`: a training run with its progress on this terminal. */
@@ -18,9 +18,10 @@ interface Running {
 }
 
 /** `lockstep train`. @returns the exit code */
-export function trainCommand(config: TrainConfig): Promise<number> {
-  return watch(config, { workersByHand: false, localWorkers: workerCount(config) }, (onEvent) =>
-    startSingleNode(config, onEvent),
+export async function trainCommand(config: TrainConfig): Promise<number> {
+  const plan = await planLocalWorkers(config);
+  return watch(config, { workersByHand: false, localWorkers: plan.gpus.length }, (onEvent) =>
+    startSingleNode(config, onEvent, plan),
   );
 }
 

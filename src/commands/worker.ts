@@ -1,4 +1,4 @@
-import { CHILD_MARK } from "../local-workers/child-mark.ts";
+import { CHILD_GPU, CHILD_MARK } from "../local-workers/child-mark.ts";
 import { systemClock } from "../shared/clock.ts";
 import type { WorkerConfig } from "../shared/config.ts";
 import { SIGNALS } from "../shared/errors.ts";
@@ -6,27 +6,42 @@ import { loadDataset } from "../shared/data/dataset.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
 import { createEngine } from "../worker/engines/select.ts";
+import { bindGpu } from "../worker/gpus/bind-gpu.ts";
+import type { Gpu } from "../worker/gpus/gpu.ts";
 import { Worker } from "../worker/worker.ts";
 
 /** `lockstep worker`. @returns the exit code */
 export async function workerCommand(config: WorkerConfig): Promise<number> {
   const isChild = process.env[CHILD_MARK] !== undefined;
   if (isChild) followParent();
-  const engine = await createEngine(config.engine);
+  const given = process.env[CHILD_GPU];
+  const binding = await bindGpu({
+    ...{ engine: config.engine, gpu: config.gpu, shareGpu: config.shareGpu },
+    what: `lockstep worker for ${config.connect}`,
+    ...(given === undefined ? {} : { found: { gpus: [JSON.parse(given) as Gpu] } }),
+  });
+  const { gpu } = binding;
+  const engine = await createEngine(binding.engine, {
+    deterministic: config.deterministic,
+    ...(gpu === undefined ? {} : { gpu }),
+  });
   const dataset = await loadDataset(config.data);
   const say = (text: string): void => {
     if (!config.quiet) process.stderr.write(`lockstep worker: ${text}\n`);
   };
+  if (binding.note !== undefined) say(binding.note);
   say(`${engine.name} engine on ${engine.device}, ${dataset.name}; connecting to ${config.connect}`);
   const worker = new Worker({
     transport: connectZmq(config.connect),
     ...{ address: config.connect, engine, dataset, say },
+    ...(typeof gpu === "object" && gpu.driver !== undefined ? { driver: gpu.driver } : {}),
     clock: systemClock,
     coordinatorTimeoutMs: config.coordinatorTimeoutS * 1000,
   });
   if (!isChild) onSignal((signal) => worker.interrupt(signal));
   const { code, text } = await worker.run();
   await engine.dispose();
+  binding.release();
   if (code !== 0 || !config.quiet) process.stderr.write(`lockstep worker: ${text}\n`);
   return code;
 }

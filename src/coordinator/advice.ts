@@ -1,3 +1,4 @@
+import { isolationOf } from "../shared/config-gpus.ts";
 import type { TrainConfig, TrainingConfig } from "../shared/config.ts";
 import type { Efficiency, Limit } from "../shared/events.ts";
 import { formatPlural } from "../shared/format.ts";
@@ -34,15 +35,17 @@ export interface Measured {
 
 /** @param config with `isolation` where the run starts its workers itself */
 export function settingOf(
-  config: TrainingConfig & Partial<Pick<TrainConfig, "isolation" | "workers">>,
+  config: TrainingConfig & Partial<Pick<TrainConfig, "engine" | "gpus" | "isolation" | "workers">>,
   trainSamples: number,
   cores: number,
 ): Setting {
   const { batchSize, shardSize, augment, minWorkers, isolation, workers } = config;
+  // An engine that takes a process for each worker cannot have threads instead.
+  const mayBeThreads = isolationOf({ ...config, isolation: "auto" }) === "thread";
   const local =
     isolation === undefined
       ? undefined
-      : { cores, inProcesses: isolation === "process", automatic: workers === "auto" };
+      : { cores, inProcesses: isolation === "process" && mayBeThreads, automatic: workers === "auto" };
   return { batchSize, shardSize, augment, minWorkers, trainSamples, local };
 }
 

@@ -169,8 +169,8 @@ export class Coordinator {
       totalSteps: this.#plan.totalSteps,
       epochs: this.#plan.epochs,
       stepsPerEpoch: this.#plan.stepsPerEpoch,
-      workers: [...members.values()].map(({ name, host, pid, engine, device, ready }) => {
-        return { name, host, pid, engine, device, ready };
+      workers: [...members.values()].map(({ name, host, pid, engine, device, runtime, driver, ready }) => {
+        return { name, host, pid, engine, device, runtime, driver, ready };
       }),
     };
   }

@@ -13,6 +13,11 @@ const STEP_BUCKETS_S = [
 
 /** Reasons come from this program, but a label must stay bounded whatever they are. */
 const MAX_REASONS = 32;
+/** Workers told apart at most; a fleet has fewer. */
+const MAX_WORKERS = 512;
+
+const WORKER_LABELS = ["worker", "host", "pid", "engine", "device", "runtime", "driver"] as const;
+type WorkerLabels = Record<(typeof WORKER_LABELS)[number], string>;
 
 interface MetricsOptions {
   readonly config: TrainingConfig;
@@ -53,6 +58,8 @@ export class Metrics {
   #shardsLate = 0;
   readonly #rejected = new Map<string, number>();
   readonly #phases = new PhaseTotals();
+  /** Of the workers that are there. */
+  readonly #workerLabels = new Map<string, WorkerLabels>();
 
   constructor({ config, version, now }: MetricsOptions) {
     this.#now = now;
@@ -111,6 +118,7 @@ export class Metrics {
       () => this.#shardsLate,
     );
     this.#rejections();
+    this.#workerInfos();
     this.#workerPhases();
     this.#coordinatorPhases();
     this.#info("lockstep_run_info", "The run's settings.", {
@@ -151,6 +159,9 @@ export class Metrics {
         this.#throughput.skip(this.#now());
         return;
       case "worker-joined":
+        this.#workers = event.workers;
+        if (this.#workerLabels.size < MAX_WORKERS) this.#workerLabels.set(event.worker, workerLabels(event));
+        return;
       case "waiting":
         this.#workers = event.workers;
         return;
@@ -159,6 +170,7 @@ export class Metrics {
         this.#shardsReassigned += event.shardsReassigned;
         if (event.lost) this.#workersLost++;
         this.#phases.departed(event.worker);
+        this.#workerLabels.delete(event.worker);
         return;
       case "worker-late":
         this.#shardsLate += event.shards;
@@ -235,6 +247,20 @@ export class Metrics {
     });
   }
 
+  #workerInfos(): void {
+    const workers = this.#workerLabels;
+    new Gauge({
+      name: "lockstep_worker_info",
+      help: "The workers that are there, and what each computes with; empty where an engine has no such thing.",
+      labelNames: WORKER_LABELS,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const labels of workers.values()) this.set(labels, 1);
+      },
+    });
+  }
+
   #workerPhases(): void {
     const { workers } = this.#phases;
     new Counter({
@@ -273,6 +299,11 @@ export class Metrics {
   #info(name: string, help: string, labels: Record<string, string>): void {
     new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] }).set(labels, 1);
   }
+}
+
+function workerLabels(event: Extract<TrainingEvent, { type: "worker-joined" }>): WorkerLabels {
+  const { worker, host, pid, engine, device, runtime = "", driver = "" } = event;
+  return { worker, host, pid: String(pid), engine, device, runtime, driver };
 }
 
 let ofProcess: Registry | undefined;

@@ -3,3 +3,6 @@
  * that happens before the worker is ready to notice.
  */
 export const CHILD_MARK = "IS_LOCKSTEP_CHILD";
+
+/** Beside it: the GPU that such a worker is given, as JSON, so that it need not find out what its parent knows. */
+export const CHILD_GPU = "GPU_OF_LOCKSTEP_CHILD";

@@ -27,6 +27,7 @@ export interface LocalExit {
 
 /**
  * Starts one worker. It reports the worker's end to the coordinator before any `onExit` listener is called.
+ * @param place from 0: whoever is started in place of a worker that died gets the same
  * @throws when it cannot be started
  */
-export type Launch = () => LocalWorker;
+export type Launch = (place: number) => LocalWorker;

@@ -34,6 +34,7 @@ export interface LocalWorkersOptions {
 
 /** One worker's place: whoever is started again takes the place of the one that died. */
 interface Slot {
+  readonly place: number;
   worker: LocalWorker | undefined;
   /** Settles when the worker has ended. */
   ended: Promise<unknown>;
@@ -52,7 +53,8 @@ export class LocalWorkers {
 
   constructor(options: LocalWorkersOptions) {
     this.#options = options;
-    this.#slots = Array.from({ length: options.count }, () => ({
+    this.#slots = Array.from({ length: options.count }, (_, place) => ({
+      place,
       ...{ worker: undefined, ended: Promise.resolve(), deaths: NO_DEATHS, muted: false, next: undefined },
     }));
     for (const slot of this.#slots) this.#start(slot);
@@ -79,7 +81,7 @@ export class LocalWorkers {
   #start(slot: Slot): void {
     let worker: LocalWorker;
     try {
-      worker = this.#options.launch();
+      worker = this.#options.launch(slot.place);
     } catch (thrown) {
       this.#exited(slot, { reason: `could not be started: ${messageOf(thrown)}`, code: undefined }, "");
       return;

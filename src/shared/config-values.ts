@@ -61,6 +61,31 @@ export function someOf<const Word extends string>(words: readonly [Word, ...Word
   return z.preprocess(wordsFromText, list).register(valueInfo, { placeholder: "names", allowed, range: allowed });
 }
 
+/** A GPU by its number, or one of two words. */
+export function gpuChoice() {
+  const allowed = "auto, none or the number of a GPU, from 0";
+  const number = z.number().int().min(0).max(MAX_GPU);
+  return z
+    .preprocess(integerFromText, z.union([number, z.enum(["auto", "none"])], { error: allowed }))
+    .register(valueInfo, { placeholder: "K|auto|none", allowed });
+}
+
+/** Several GPUs by their numbers, each once, or one of two words; as text with commas between the numbers. */
+export function gpuChoices() {
+  const allowed = "all, none or numbers of GPUs, from 0, with commas between, such as 0,2";
+  const number = z.number().int().min(0).max(MAX_GPU);
+  const list = z
+    .array(number)
+    .min(1)
+    .refine((numbers) => new Set(numbers).size === numbers.length);
+  return z
+    .preprocess(integersFromText, z.union([list, z.enum(["all", "none"])], { error: allowed }))
+    .register(valueInfo, { placeholder: "K,K|all|none", allowed });
+}
+
+/** More than any machine has. */
+const MAX_GPU = 255;
+
 /** On or off; as text `true`, `false`, `1` or `0`. */
 export function toggle() {
   const allowed = "true, false, 1 or 0";
@@ -138,6 +163,13 @@ function decimalFromText(value: unknown): unknown {
 
 function wordsFromText(value: unknown): unknown {
   return typeof value === "string" ? value.split(",").map((word) => word.trim()) : value;
+}
+
+function integersFromText(value: unknown): unknown {
+  if (typeof value === "number") return [value];
+  return typeof value === "string" && /^[\d, ]+$/.test(value)
+    ? value.split(",").map((each) => integerFromText(each.trim()))
+    : value;
 }
 
 function booleanFromText(value: unknown): unknown {

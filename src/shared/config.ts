@@ -6,9 +6,12 @@
  */
 
 import { z } from "zod";
+import { computeConflict } from "./config-gpus.ts";
 import {
   connectEndpoint,
   fraction,
+  gpuChoice,
+  gpuChoices,
   integer,
   integerOrAuto,
   listenEndpoint,
@@ -96,7 +99,24 @@ const metrics = {
 };
 
 const engine = {
-  engine: oneOf(["auto", "wasm", "reference"]).default("auto").describe("what computes the gradients"),
+  engine: oneOf(["auto", "wasm", "tensorflow", "webgpu", "reference"])
+    .default("auto")
+    .describe("what computes the gradients; auto is wasm, or tensorflow where a GPU is named"),
+  deterministic: toggle()
+    .default(true)
+    .describe("the same work gives the same bits, which is slower on GPUs; wasm and reference always do"),
+};
+
+const gpu = {
+  gpu: gpuChoice()
+    .default("auto")
+    .describe(
+      "the GPU that engine tensorflow computes on; auto: the first that no other lockstep uses, if there is any",
+    ),
+};
+
+const shareGpu = {
+  shareGpu: toggle().default(false).describe("let several workers of this machine compute on one GPU"),
 };
 
 const localWorkers = {
@@ -104,9 +124,14 @@ const localWorkers = {
     .default("auto")
     .describe("workers to start on this machine; auto takes one per core that helps"),
   ...engine,
+  gpus: gpuChoices().exactOptional().describe("GPUs for engine tensorflow, a worker on each; all if not given"),
+  ...shareGpu,
   isolation: oneOf(["auto", "thread", "process"])
     .default("auto")
-    .describe("workers as threads that share memory (auto, faster), or as processes over ZeroMQ, as in a fleet"),
+    .describe(
+      "workers as threads that share memory, or as processes over ZeroMQ, as in a fleet; auto: threads with engines " +
+        "wasm and reference, which is faster, processes with the others",
+    ),
 };
 
 const listen = {
@@ -151,6 +176,9 @@ const bench = {
     .exactOptional()
     .describe("how often each figure is taken, in turns with the others; 5 if not given, 1 with --quick"),
   quick: toggle().default(false).describe("little work: shows that everything runs, not how fast"),
+  engines: someOf(["wasm", "tensorflow", "webgpu", "reference"])
+    .default(["wasm", "reference"])
+    .describe("what suite engine measures, the others against the first"),
   soakSteps: integer(100, 100_000_000).default(4_000).describe("steps of the run that memory watches"),
 };
 
@@ -184,8 +212,8 @@ export const COMMAND_OPTIONS = {
     Output: output,
     Metrics: metrics,
   },
-  worker: { Network: connection, Compute: { ...engine, ...data }, Output: quiet },
-  eval: { Input: { ...checkpoint, ...data }, Compute: engine, Output: json },
+  worker: { Network: connection, Compute: { ...engine, ...gpu, ...shareGpu, ...data }, Output: quiet },
+  eval: { Input: { ...checkpoint, ...data }, Compute: { ...engine, ...gpu }, Output: json },
   doctor: { Input: data, Output: json },
   bench: { Measuring: bench, Data: data, Output: reports },
   replay: { Input: recording, Output: { ...json, ...quiet } },
@@ -209,8 +237,8 @@ const trainingSchema = z.object({
 export const COMMAND_SCHEMAS = {
   train: trainingSchema.extend(localWorkers),
   coordinator: trainingSchema.extend(listen),
-  worker: z.object({ ...connection, ...engine, ...data, ...quiet }),
-  eval: z.object({ ...checkpoint, ...data, ...engine, ...json }),
+  worker: z.object({ ...connection, ...engine, ...gpu, ...shareGpu, ...data, ...quiet }),
+  eval: z.object({ ...checkpoint, ...data, ...engine, ...gpu, ...json }),
   doctor: z.object({ ...data, ...json }),
   bench: z.object({ ...bench, ...data, ...reports }),
   replay: z.object({ ...recording, ...json, ...quiet }),
@@ -251,7 +279,10 @@ export const RECIPES = {
 } as const satisfies Record<TrainingConfig["recipe"], Partial<TrainingConfig>>;
 
 /** A problem that no option has alone, as a sentence; `name` gives an option's name as the user wrote it. */
-export function conflict(config: Partial<TrainConfig>, name: (key: string) => string): string | undefined {
+export function conflict(
+  config: Partial<TrainConfig & WorkerConfig>,
+  name: (key: string) => string,
+): string | undefined {
   const { batchSize, shardSize, workers, minWorkers } = config;
   if (batchSize !== undefined && shardSize !== undefined && Math.ceil(batchSize / shardSize) > MAX_SHARDS_PER_BATCH) {
     return (
@@ -262,7 +293,7 @@ export function conflict(config: Partial<TrainConfig>, name: (key: string) => st
   if (typeof workers === "number" && minWorkers !== undefined && minWorkers > workers) {
     return `${name("minWorkers")} ${minWorkers} can never be reached with ${name("workers")} ${workers}; allowed: at most ${workers}`;
   }
-  return undefined;
+  return computeConflict(config, name);
 }
 
 /**

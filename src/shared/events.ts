@@ -36,6 +36,9 @@ export type TrainingEvent =
       readonly worker: string;
       readonly engine: string;
       readonly device: string;
+      /** The library that computes and its version, and the version of the device's driver: where there is one. */
+      readonly runtime?: string;
+      readonly driver?: string;
       readonly host: string;
       readonly pid: number;
       /** Workers ready now, this one included. */

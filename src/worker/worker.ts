@@ -18,6 +18,8 @@ export interface WorkerOptions {
   /** For messages to people. */
   readonly address: string;
   readonly engine: Engine;
+  /** Version of the driver of the GPU that the engine computes on. */
+  readonly driver?: string;
   readonly dataset: Dataset;
   readonly clock: Clock;
   readonly coordinatorTimeoutMs: number;
@@ -199,7 +201,8 @@ export class Worker {
   }
 
   #hello(): WorkerMessage {
-    const { engine, dataset } = this.#options;
+    const { engine, driver, dataset } = this.#options;
+    const { runtime } = engine;
     return {
       type: "hello",
       protocol: PROTOCOL_VERSION,
@@ -208,6 +211,8 @@ export class Worker {
       pid: process.pid,
       engine: engine.name,
       device: engine.device,
+      ...(runtime === undefined ? {} : { runtime: runtime.slice(0, LIMITS.text) }),
+      ...(driver === undefined ? {} : { driver: driver.slice(0, LIMITS.text) }),
       dataDigest: dataset.digest,
       modelDigest: modelDigest(),
     };

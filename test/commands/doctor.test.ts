@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkNode, checkPort, checkRunFolder, machineChecks } from "../../src/commands/doctor-checks.ts";
-import { worstDifference } from "../../src/commands/doctor-engines.ts";
+import { worstDifference } from "../../src/worker/engines/worst-difference.ts";
 import { type Check, findOut } from "../../src/commands/doctor-finding.ts";
 import { doctorCommand } from "../../src/commands/doctor.ts";
 import { PARAMETER_COUNT, tensor } from "../../src/shared/model/lenet5.ts";

@@ -138,6 +138,24 @@ test("workers that left long ago are counted together", async () => {
   expect(computed).toContainEqual(['lockstep_worker_phase_seconds_total{worker="gone",phase="compute"}', 34]);
 });
 
+test("workers are described while they are there", async () => {
+  const { metrics, samples } = setUp();
+  const joined = { type: "worker-joined", device: "cpu", host: "here", pid: 7, workers: 1 } as const;
+  metrics.record({ ...joined, worker: "worker-1", engine: "wasm" });
+  const gpu = { engine: "tensorflow", device: "NVIDIA H100", runtime: "TensorFlow 2", driver: "550" };
+  metrics.record({ ...joined, worker: "worker-2", ...gpu });
+  const first =
+    'lockstep_worker_info{worker="worker-1",host="here",pid="7",engine="wasm",device="cpu",runtime="",driver=""}';
+  const second =
+    'lockstep_worker_info{worker="worker-2",host="here",pid="7",engine="tensorflow",device="NVIDIA H100",' +
+    'runtime="TensorFlow 2",driver="550"}';
+  expect(await samples()).toMatchObject({ [first]: 1, [second]: 1, lockstep_workers_connected: 1 });
+  metrics.record(workerLeft({ worker: "worker-1" }));
+  const left = await samples();
+  expect(left).not.toHaveProperty([first]);
+  expect(left).toMatchObject({ [second]: 1 });
+});
+
 test("a loss that is not a number is shown as such", async () => {
   const { metrics } = setUp();
   metrics.record(step({ loss: NaN }));

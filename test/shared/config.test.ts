@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { DECISIVE_OPTIONS, publicConfig, type CommandName } from "../../src/shared/config.ts";
+import { DECISIVE_OPTIONS, publicConfig, type CommandName, type TrainConfig } from "../../src/shared/config.ts";
 import { configFrom, environmentName, flagName, resolveConfig } from "../../src/shared/config-resolve.ts";
 import { LockstepError } from "../../src/shared/errors.ts";
 
@@ -39,6 +39,8 @@ test("the defaults are the seed recipe", () => {
     joinTimeoutS: 600,
     workers: "auto",
     engine: "auto",
+    deterministic: true,
+    shareGpu: false,
     isolation: "auto",
   });
 });
@@ -49,11 +51,17 @@ test("the other commands have their defaults", () => {
     connect: "tcp://127.0.0.1:5555",
     coordinatorTimeoutS: 60,
     engine: "auto",
+    deterministic: true,
+    gpu: "auto",
+    shareGpu: false,
     quiet: false,
   });
-  expect(configFrom("eval", { checkpoint: "a" })).toEqual({ checkpoint: "a", engine: "auto", json: false });
+  const compute = { engine: "auto", deterministic: true, gpu: "auto" };
+  expect(configFrom("eval", { checkpoint: "a" })).toEqual({ checkpoint: "a", ...compute, json: false });
   expect(configFrom("doctor", {})).toEqual({ json: false });
-  expect(configFrom("bench", {})).toEqual({ quick: false, soakSteps: 4_000, json: false });
+  expect(configFrom("bench", {})).toEqual({
+    ...{ quick: false, engines: ["wasm", "reference"], soakSteps: 4_000, json: false },
+  });
 });
 
 test("a recipe sets defaults that options override", () => {
@@ -146,6 +154,38 @@ describe("values", () => {
     expect(read("bench", "only", text)).toEqual(value);
   });
 
+  test.each<[unknown, unknown]>([
+    ["0", [0]],
+    ["2, 0", [2, 0]],
+    [1, [1]],
+    [
+      [0, 3],
+      [0, 3],
+    ],
+    ["all", "all"],
+    ["none", "none"],
+  ])("gpus reads %j", (text, value) => {
+    expect(read("train", "gpus", text)).toEqual(value);
+  });
+  test.each([["0,0"], [""], ["0,"], ["1-3"], ["auto"], ["GPU-1"], ["256"], [[]], [[0.5]]])(
+    "gpus refuses %j",
+    (text) => {
+      expect(read("train", "gpus", text)).toBe(
+        `--gpus is ${JSON.stringify(text)}; allowed: all, none or numbers of GPUs, from 0, with commas between, such as 0,2`,
+      );
+    },
+  );
+  test.each<[unknown, unknown]>([
+    ["auto", "auto"],
+    ["none", "none"],
+    ["7", 7],
+  ])("gpu reads %j", (text, value) => {
+    expect(read("worker", "gpu", text)).toBe(value);
+  });
+  test.each(["all", "0,1", "-1", "256", ""])("gpu refuses %j", (text) => {
+    expect(read("worker", "gpu", text)).toBe(`--gpu is "${text}"; allowed: auto, none or the number of a GPU, from 0`);
+  });
+
   const listens = ["tcp://127.0.0.1:5555", "tcp://*:*", "tcp://0.0.0.0:1", "tcp://[::1]:65535", "ipc:///tmp/a.sock"];
   test.each(listens)("listen takes %s", (address) => {
     expect(read("coordinator", "listen", address)).toBe(address);
@@ -210,7 +250,8 @@ test("what decides the weights are all options of training but the recipe, and h
 
 describe("publicConfig", () => {
   test("gives back the same configuration when it is read again", () => {
-    for (const options of [{}, { metricsPort: 9464 }, { recipe: "best", data: "d", workers: 3 }] as const) {
+    const some: Partial<TrainConfig>[] = [{}, { metricsPort: 9464 }, { recipe: "best", data: "d", workers: 3 }];
+    for (const options of [...some, { gpus: [0, 2], shareGpu: true }]) {
       const config = configFrom("train", options);
       const written: unknown = JSON.parse(JSON.stringify(publicConfig(config)));
       expect(written).not.toHaveProperty("metricsPortExplicit");

@@ -22,16 +22,18 @@ let workerPeer: PeerId;
 let waiting: (() => void) | undefined;
 let worker: Worker;
 let end: Promise<WorkerEnd>;
+let greeting: WorkerMessage;
 
-async function start(engine: Engine): Promise<void> {
+async function start(engine: Engine, driver?: string): Promise<void> {
   worker = new Worker({
     ...{ transport: network.connect(), address: coordinator.address, engine, dataset, coordinatorTimeoutMs: 1_000 },
     // Time stands still: nothing here is for the clock to decide.
     clock: { now: () => 0, every: () => () => {} },
     say: () => {},
+    ...(driver === undefined ? {} : { driver }),
   });
   end = worker.run();
-  await next("hello");
+  greeting = (await next("hello")).header;
 }
 
 beforeEach(() => {
@@ -96,6 +98,19 @@ function assign(shards: readonly number[]): void {
   };
   tell(header, Uint32Array.from(shards));
 }
+
+test("the greeting tells what the worker computes with, as far as there is something to tell", async () => {
+  const engine = await createEngine("wasm");
+  const runtime = "x".repeat(2_001);
+  await start({ ...engineWith(engine, (shard) => engine.gradients(shard)), runtime }, "550.54.15");
+  expect(greeting).toMatchObject({ engine: "wasm", runtime: runtime.slice(1), driver: "550.54.15" });
+  worker.interrupt("SIGTERM");
+  tell({ type: "stop", session, reason: "left" });
+  await end;
+  await start(engine);
+  expect(greeting).not.toHaveProperty("runtime");
+  expect(greeting).not.toHaveProperty("driver");
+});
 
 test("an assignment is answered with both slices", async () => {
   await start(await createEngine("wasm"));

@@ -8,39 +8,64 @@ import { amountOf, type Bench, roundsOf } from "../bench.ts";
 import { type Labels, type Measurement, measurementsOf, type SuiteReport } from "../report.ts";
 import { type Candidate, takeTurns } from "../rounds.ts";
 
-const SHARD_SIZES = { wasm: [1, 8, 32, 64, 128, 256], reference: [32] } as const satisfies Record<
-  EngineName,
-  readonly number[]
->;
-/** Work of one engine in one round. */
-const IMAGES = { wasm: 4_096, reference: 128 } as const satisfies Record<EngineName, number>;
-const QUICK_IMAGES = { wasm: 512, reference: 32 } as const satisfies Record<EngineName, number>;
+const SHARD_SIZES = [1, 8, 32, 64, 128, 256];
+/** With which a GPU has enough to do at a time. */
+const LARGE_SHARD_SIZES = [1_024, 4_096];
+/** The reference engine is slow on purpose. */
+const REFERENCE_SHARD_SIZE = 32;
+/** Work of one engine in one round, at the least. */
+const IMAGES = { wasm: 4_096, tensorflow: 4_096, webgpu: 4_096, reference: 128 } as const;
+const QUICK_IMAGES = { wasm: 512, tensorflow: 512, webgpu: 64, reference: 32 } as const;
 
-/** Forward and backward passes, by shard size, on one core. */
+/** Forward and backward passes, by shard size, of one worker. */
 export async function engineSuite(bench: Bench): Promise<SuiteReport> {
+  const engines = new Map<EngineName, Engine>();
   const measurements: Measurement[] = [];
-  for (const name of ["wasm", "reference"] as const) {
-    const images = amountOf<number>(bench, IMAGES[name], QUICK_IMAGES[name]);
-    for (const shardSize of SHARD_SIZES[name]) {
-      bench.say(`engine ${name}, shards of ${shardSize}`);
+  try {
+    for (const name of bench.engines) {
       const engine = await createEngine(name);
       engine.load(initialState(1).subarray(0, PARAMETER_COUNT));
-      const labels: Labels[] = [{ engine: name, shard: shardSize }];
-      const candidates = [gradientsOf(engine, shardOf(bench.dataset, shardSize), images)];
-      // Against the reference, which is slow on purpose, a comparison would only waste time.
-      for (const peer of name === "wasm" ? bench.peers : []) {
-        const candidate = peer.gradients(shardSize);
-        if (candidate === undefined) continue;
-        labels.push({ engine: peer.name, shard: shardSize });
-        candidates.push(candidate);
-      }
-      measurements.push(...measurementsOf(labels, await takeTurns(candidates, roundsOf(bench)), 0));
-      await engine.dispose();
+      engines.set(name, engine);
     }
+    for (const shardSize of shardSizes(bench.engines)) measurements.push(...(await measure(bench, engines, shardSize)));
+  } finally {
+    for (const engine of engines.values()) await engine.dispose();
   }
-  const title = "forward and backward pass on one core";
-  const compared = bench.peers.length > 0 ? { baseline: "wasm" } : {};
-  return { suite: "engine", title, unit: "images/s", ...compared, notes: [], measurements };
+  const notes = [...engines.values()].map(({ name, device, runtime }) =>
+    runtime === undefined ? `${name}: ${device}` : `${name}: ${device}, ${runtime}`,
+  );
+  const title = "forward and backward pass of one worker";
+  return { suite: "engine", title, unit: "images/s", baseline: "the first engine", notes, measurements };
+}
+
+function shardSizes(engines: readonly EngineName[]): number[] {
+  if (engines.every((name) => name === "reference")) return [REFERENCE_SHARD_SIZE];
+  const hasGpuEngine = engines.includes("tensorflow") || engines.includes("webgpu");
+  return hasGpuEngine ? [...SHARD_SIZES, ...LARGE_SHARD_SIZES] : SHARD_SIZES;
+}
+
+/** All engines and peers in turns. */
+async function measure(
+  bench: Bench,
+  engines: ReadonlyMap<EngineName, Engine>,
+  shardSize: number,
+): Promise<Measurement[]> {
+  bench.say(`engines with shards of ${shardSize}`);
+  const labels: Labels[] = [];
+  const candidates: Candidate[] = [];
+  for (const [name, engine] of engines) {
+    if (name === "reference" && shardSize !== REFERENCE_SHARD_SIZE) continue;
+    labels.push({ engine: name, shard: shardSize });
+    const images = amountOf<number>(bench, IMAGES[name], QUICK_IMAGES[name]);
+    candidates.push(gradientsOf(engine, shardOf(bench.dataset, shardSize), images));
+  }
+  for (const peer of bench.peers) {
+    const candidate = peer.gradients(shardSize);
+    if (candidate === undefined) continue;
+    labels.push({ engine: peer.name, shard: shardSize });
+    candidates.push(candidate);
+  }
+  return measurementsOf(labels, await takeTurns(candidates, roundsOf(bench)), 0);
 }
 
 /** The first images of the training set. */

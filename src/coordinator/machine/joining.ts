@@ -5,6 +5,7 @@ import type { Draft } from "./draft.ts";
 import { type Member, objection, readyMembers } from "./membership.ts";
 import { quarantineOf } from "./flapping.ts";
 import { remove } from "./leaving.ts";
+import type { Arithmetic } from "./types.ts";
 import { owes } from "./work-board.ts";
 
 /** How workers come. Part of the coordinator's machine. */
@@ -36,9 +37,11 @@ export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
   const number = state.welcomed + 1;
   const session = `${state.incarnation}/${number}`;
   const name = `worker-${number}`;
-  const { incarnation, host, pid, engine, device } = hello;
+  const { incarnation, host, pid, engine, device, runtime, driver } = hello;
   const member: Member = {
     ...{ peer, session, name, incarnation, host, pid, engine, device },
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(driver === undefined ? {} : { driver }),
     ready: false,
     holds: NOTHING_HELD,
     ...{ computed: 0, joinedAt: draft.at, progressAt: draft.at, late: false, leaving: undefined, speed: undefined },
@@ -63,16 +66,38 @@ function reportRefusal(draft: Draft, { host, pid }: Hello, message: string): voi
 export function welcomeReady(draft: Draft, member: Member): void {
   if (member.ready) return;
   draft.setMember({ ...member, ready: true });
-  const { name, engine, device, host, pid } = member;
+  const { name, engine, device, runtime, driver, host, pid } = member;
   const workers = readyMembers(draft.state.members).length;
-  draft.report({ type: "worker-joined", worker: name, engine, device, host, pid, workers });
-  if (draft.state.engines.includes(engine)) return;
-  const engines = [...draft.state.engines, engine];
-  draft.set({ engines });
-  if (engines.length === 2) {
-    const message = `engines are mixed (${engines.join(", ")}): the weights now depend, within rounding, on which worker computes what`;
-    draft.report({ type: "warning", message });
-  }
+  draft.report({
+    ...{ type: "worker-joined", worker: name, engine, device },
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(driver === undefined ? {} : { driver }),
+    ...{ host, pid, workers },
+  });
+  reportMixture(draft, member);
+}
+
+/** Engines that give the same bits on any machine. */
+const SAME_EVERYWHERE: readonly string[] = ["wasm", "reference"];
+
+function arithmeticOf({ engine, device, runtime }: Member): Arithmetic {
+  const place = runtime === undefined ? device : `${device} with ${runtime}`;
+  return { engine, place: SAME_EVERYWHERE.includes(engine) ? "" : place };
+}
+
+/** Said once a run. */
+function reportMixture(draft: Draft, member: Member): void {
+  const known = draft.state.arithmetic;
+  const { engine, place } = arithmeticOf(member);
+  if (known === undefined) draft.set({ arithmetic: { engine, place, isMixed: false } });
+  if (known === undefined || known.isMixed || (known.engine === engine && known.place === place)) return;
+  draft.set({ arithmetic: { ...known, isMixed: true } });
+  const what =
+    known.engine === engine
+      ? `devices are mixed (${known.place}; ${place})`
+      : `engines are mixed (${known.engine}, ${engine})`;
+  const message = `${what}: the weights now depend, within rounding, on which worker computes what`;
+  draft.report({ type: "warning", message });
 }
 
 type Pong = Extract<WorkerMessage, { type: "pong" }>;

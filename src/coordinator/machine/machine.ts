@@ -27,7 +27,7 @@ export function initialState(plan: Plan, incarnation: string): State {
     phase: { type: "finished" },
     interruptedBy: undefined,
     waiting: undefined,
-    engines: [],
+    arithmetic: undefined,
     refused: 0,
     stalls: 0,
     companyAt: -Infinity,

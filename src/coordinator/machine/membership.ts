@@ -14,6 +14,9 @@ export interface Member {
   readonly pid: number;
   readonly engine: string;
   readonly device: string;
+  /** The library that computes and its version, and the version of the device's driver: where there is one. */
+  readonly runtime?: string;
+  readonly driver?: string;
   /** It has its engine and its data, and can be given work. */
   readonly ready: boolean;
   /** The parameters it was sent and still keeps. */

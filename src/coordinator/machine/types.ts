@@ -91,7 +91,8 @@ export interface State {
   readonly interruptedBy: Signal | undefined;
   /** Since when there is work that cannot be given out, and when that was last reported, in ms. */
   readonly waiting: { readonly since: number; readonly reportedAt: number } | undefined;
-  readonly engines: readonly string[];
+  /** Of the first member that was ready, and whether another one since has had a different one. */
+  readonly arithmetic: (Arithmetic & { readonly isMixed: boolean }) | undefined;
   /** Workers refused so far. */
   readonly refused: number;
   /** Workers given up for computing nothing since the last step was committed. */
@@ -100,6 +101,13 @@ export interface State {
   readonly companyAt: number;
   /** Places whose workers were lost soon after they had joined. */
   readonly flapping: ReadonlyMap<string, Flapping>;
+}
+
+/** What numbers are computed with: where it is the same, they are the same to the last bit. */
+export interface Arithmetic {
+  readonly engine: string;
+  /** The device and the library, where the engine's numbers depend on them. */
+  readonly place: string;
 }
 
 /** A host's device whose workers come and go. */

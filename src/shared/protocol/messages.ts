@@ -51,6 +51,9 @@ const hello = z.strictObject({
   pid: z.int().min(0),
   engine: text,
   device: text,
+  /** The library that computes and its version, and the version of the device's driver: where there is one. */
+  runtime: text.exactOptional(),
+  driver: text.exactOptional(),
   /** SHA-256 of the data set's files. */
   dataDigest: sha256,
   /** SHA-256 of the parameter table. */

@@ -1,6 +1,24 @@
 /** The interface of every engine: something that holds LeNet-5's parameters and computes a shard's gradient. */
 
-export type EngineName = "wasm" | "reference";
+export type EngineName = "wasm" | "tensorflow" | "webgpu" | "reference";
+
+/** What an engine is asked for, beyond its name; `wasm` and `reference` have no use for it. */
+export interface EngineOptions {
+  /**
+   * The GPU to compute on: the engine fails rather than use anything else. "none": it must not use one. Left out, it
+   * uses what the environment shows it.
+   */
+  readonly gpu?: GpuDescription | "none";
+  /** Whether the same call must give the same bits, which may be slower on a GPU. Default: true. */
+  readonly deterministic?: boolean;
+}
+
+export interface GpuDescription {
+  /** As its maker calls it: "NVIDIA H100 80GB HBM3". */
+  readonly name: string;
+  /** Version of its driver. */
+  readonly driver?: string;
+}
 
 /**
  * Images, `[n][32][32]`, row-major: normalised pixels as float32, or pixels from 0 (background) to 255, which the engine
@@ -57,8 +75,10 @@ export interface Logits {
 
 export interface Engine {
   readonly name: EngineName;
-  /** What computes, in words for a person: "cpu (WebAssembly SIMD)". */
+  /** What computes, in words for a person: "cpu (WebAssembly SIMD)", "NVIDIA H100 80GB HBM3". */
   readonly device: string;
+  /** The library that computes, with its version, where that is not lockstep itself: "TensorFlow 2.18.0". */
+  readonly runtime?: string;
   /**
    * Copies parameters in: all `[61_750]` in table order, or, once that was done, a run of them.
    * @param start index of the run's first parameter

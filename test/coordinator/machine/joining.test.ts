@@ -155,6 +155,41 @@ describe("workers that come", () => {
     `);
   });
 
+  test.each([
+    [
+      "device",
+      { device: "NVIDIA T4" },
+      "devices are mixed (NVIDIA H100 with TensorFlow 2; NVIDIA T4 with TensorFlow 2)",
+    ],
+    [
+      "library",
+      { runtime: "TensorFlow 3" },
+      "devices are mixed (NVIDIA H100 with TensorFlow 2; NVIDIA H100 with TensorFlow 3)",
+    ],
+    ["engine", { engine: "webgpu", device: "cpu" }, "engines are mixed (tensorflow, webgpu)"],
+  ])("with another %s, on which their numbers depend, are reported once", (_, changes, what) => {
+    begin([]);
+    const first = { engine: "tensorflow", device: "NVIDIA H100", runtime: "TensorFlow 2", driver: "550" };
+    const hellos = [first, { ...first, driver: "551" }, { ...first, ...changes }, { ...first, ...changes }, first];
+    for (const [i, hello] of hellos.entries()) {
+      script.hello(`${i}`, hello);
+      script.ready(`${i}`);
+    }
+    const warnings = script.transcript().match(/warning: .*/g);
+    expect(warnings).toEqual([
+      `warning: ${what}: the weights now depend, within rounding, on which worker computes what`,
+    ]);
+  });
+
+  test.each(["wasm", "reference"])("with engine %s may have any device: its numbers are the same on all", (engine) => {
+    begin([]);
+    for (const device of ["cpu", "another cpu"]) {
+      script.hello(device, { engine, device });
+      script.ready(device);
+    }
+    expect(script.transcript()).not.toContain("mixed");
+  });
+
   test("after the end are sent away", () => {
     begin(["A"], { stepsPerEpoch: 1, evaluationChunks: 1 });
     script.computes("A");

@@ -5,4 +5,5 @@ engineCompliance("reference", {
   create: async () => new ReferenceEngine(),
   tolerance: 1e-5,
   deterministic: true,
+  batchInvariant: true,
 });

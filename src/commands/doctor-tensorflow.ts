@@ -1,0 +1,108 @@
+/** What is found about the tensorflow engine: its library, CUDA's libraries, and how it computes. Pure. */
+
+import { SELF_TEST_IMAGES, type SelfTestResult } from "../engine-self-test/result.ts";
+import type { Gpu } from "../worker/gpus/gpu.ts";
+import type { Binding } from "./doctor-binding.ts";
+import { DRIVER_LIBRARY, type CudaNeeds } from "./doctor-cuda-needs.ts";
+import type { Finding } from "./doctor-finding.ts";
+import { findLibraries } from "./doctor-library-search.ts";
+
+/** Sets it up for NVIDIA GPUs, with all libraries. */
+export const SETUP_CUDA = "npm run setup:gpu -- --download cuda12";
+const SETUP = "npm run setup:gpu";
+
+export function judgeLibtensorflow({ packageName, libtensorflow }: Binding): Finding[] {
+  if (libtensorflow === undefined) return [];
+  const { version, hasCuda, folder } = libtensorflow;
+  const found = `TensorFlow ${version ?? "of unknown version"} ${hasCuda ? "with" : "without"} CUDA in ${folder}, used by ${packageName}`;
+  return [{ status: "ok", found }];
+}
+
+/**
+ * Which of CUDA's libraries are there; nothing where none is needed.
+ * @param hasGpu whether there is a GPU to compute on: where there is none, nothing that is missing matters
+ */
+export function judgeCudaLibraries(binding: Binding, needs: CudaNeeds, hasGpu: boolean): Finding[] {
+  const { libtensorflow, searched, elsewhere } = binding;
+  if (libtensorflow?.hasCuda !== true) return [];
+  // The driver's library comes with the driver, to machines that have a GPU.
+  const wanted = [...(hasGpu ? [DRIVER_LIBRARY] : []), ...needs.libraries];
+  const { found, missing } = findLibraries(wanted, searched);
+  const what = `CUDA ${needs.cuda} and cuDNN ${needs.cudnn}`;
+  if (missing.length === 0) {
+    const folders = new Set(found.map(({ folder }) => folder));
+    const [only = ""] = folders;
+    const where = folders.size === 1 ? only : `${folders.size} folders`;
+    return [{ status: "ok", found: `all ${wanted.length} of ${what} found, in ${where}` }];
+  }
+  const lacking = `${missing.length} of ${wanted.length} of ${what} missing: ${missing.join(", ")}`;
+  if (!hasGpu) return [{ status: "ok", found: `${lacking}; they are needed on machines with a GPU only` }];
+  return [
+    {
+      status: "warning",
+      found: `${lacking}; TensorFlow computes on the CPU without`,
+      fix: libraryFix(missing, elsewhere),
+    },
+  ];
+}
+
+function libraryFix(missing: readonly string[], elsewhere: Binding["elsewhere"]): string {
+  const others = missing.filter((soname) => soname !== DRIVER_LIBRARY);
+  const driver = `for ${DRIVER_LIBRARY}, install NVIDIA's driver; in a container, set NVIDIA_DRIVER_CAPABILITIES=compute,utility`;
+  if (others.length === 0) return driver;
+  const unseen = findLibraries(others, elsewhere);
+  const folders = [...new Set(unseen.found.map(({ folder }) => folder))].join(":");
+  const fix =
+    unseen.missing.length === 0
+      ? `export LD_LIBRARY_PATH=${folders}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}`
+      : SETUP_CUDA;
+  return others.length === missing.length ? fix : `${fix}; ${driver}`;
+}
+
+/** @param gpu the one that it would compute on */
+export function tensorFlowMissing(gpu: Gpu | undefined): Finding {
+  if (gpu === undefined) return { status: "ok", found: `not set up (optional); ${SETUP} sets it up` };
+  return { status: "warning", found: `not set up, although there is a GPU for it: ${gpu.name}`, fix: SETUP_CUDA };
+}
+
+/**
+ * @param gpu the one that it was to compute on
+ * @param librariesMissing whether another finding says already why it does not use it
+ */
+export function judgeTensorFlow(
+  result: SelfTestResult,
+  gpu: Gpu | undefined,
+  libtensorflow: Binding["libtensorflow"],
+  librariesMissing: boolean,
+): Finding {
+  const { ok, device = "", runtime = "TensorFlow", problem = "it does not work, for no known reason" } = result;
+  const isOnCpu = /^cpu\b/i.test(device);
+  if (gpu !== undefined && isOnCpu) {
+    const found = `${runtime} computes on the CPU, although there is a GPU for it: ${gpu.name}`;
+    if (libtensorflow?.hasCuda === false)
+      return { status: "warning", found: `${found}; it is built without CUDA`, fix: SETUP_CUDA };
+    if (librariesMissing) return { status: "warning", found, fix: "see CUDA libraries" };
+    return { status: "warning", found, fix: `${SETUP} -- --check tells what TensorFlow says about that` };
+  }
+  if (!ok) return { status: "warning", found: withoutAdvice(problem), fix: failureFix(problem, gpu !== undefined) };
+  const where = gpu === undefined ? (isOnCpu ? "the CPU" : device) : `GPU ${gpu.index}`;
+  const found = `${runtime} on ${where}: ${measured(result)}`;
+  return { status: "ok", found: gpu === undefined ? found : `${found}; train with --engine tensorflow` };
+}
+
+function failureFix(problem: string, hasGpu: boolean): string {
+  if (problem.startsWith("no result within")) return `${SETUP} -- --check --self-test-timeout 1800`;
+  return hasGpu ? `${SETUP_CUDA}; or see more: ${SETUP} -- --check` : SETUP;
+}
+
+/** What is wrong alone, without what the engine advises: the doctor knows more. */
+export function withoutAdvice(problem: string): string {
+  return problem
+    .replace(/^the \w+ engine cannot be loaded: /, "")
+    .replace(/[;:] (run npm run setup:gpu|try --self-test)[^;]*/, "");
+}
+
+/** How fast and how exact: "1.2 ms for 32 images, gradients agree to 6e-6". */
+export function measured({ milliseconds = NaN, largestDifference = NaN }: SelfTestResult): string {
+  return `${milliseconds.toFixed(1)} ms for ${SELF_TEST_IMAGES} images, gradients agree to ${largestDifference.toExponential(0)}`;
+}

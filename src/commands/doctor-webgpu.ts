@@ -1,0 +1,40 @@
+import type { SelfTestResult } from "../engine-self-test/result.ts";
+import type { Finding } from "./doctor-finding.ts";
+import { measured, withoutAdvice } from "./doctor-tensorflow.ts";
+
+/** What is found about the webgpu engine. Pure. */
+
+export const SETUP_WEBGPU = "npm run setup:gpu -- --engine webgpu";
+
+/** Drivers that compute on the processor: Mesa's, Google's and Microsoft's. */
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|basic render/i;
+
+/** @param missing names of packages that are not installed */
+export function webGpuMissing(missing: readonly string[], all: readonly string[]): Finding {
+  if (missing.length === all.length)
+    return { status: "ok", found: `not set up (optional); ${SETUP_WEBGPU} sets it up` };
+  return { status: "warning", found: `half set up: ${missing.join(", ")} is not installed`, fix: SETUP_WEBGPU };
+}
+
+/** @param hasGpu whether the machine has an NVIDIA GPU */
+export function judgeWebGpu(result: SelfTestResult, hasGpu: boolean): Finding {
+  const { ok, device = "", runtime = "WebGPU", problem = "it does not work, for no known reason" } = result;
+  if (!ok) return { status: "warning", found: withoutAdvice(problem), fix: failureFix(problem) };
+  // What follows names the driver once more.
+  const [dawn = runtime] = runtime.split(/, (?=\w+: )/);
+  const found = `${dawn} on ${device}: ${measured(result)}`;
+  if (!SOFTWARE.test(device)) return { status: "ok", found: `${found}; train with --engine webgpu` };
+  const about = `${found}; that is the CPU`;
+  if (!hasGpu) return { status: "ok", found: about };
+  return {
+    status: "warning",
+    found: `${about}, although there is a GPU`,
+    fix: "install the Vulkan part of NVIDIA's driver; in a container, set NVIDIA_DRIVER_CAPABILITIES=all",
+  };
+}
+
+/** The engine's own advice, where it gives any. */
+function failureFix(problem: string): string {
+  if (problem.startsWith("no result within")) return `${SETUP_WEBGPU} --check --self-test-timeout 600`;
+  return /(install the GPU's .*|install Mesa .*)$/.exec(problem)?.[1] ?? SETUP_WEBGPU;
+}

@@ -1,0 +1,117 @@
+/** What `npm run setup:gpu` does. */
+
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describeSelfTest, type SelfTestResult } from "../engine-self-test/result.ts";
+import { selfTest } from "../engine-self-test/run-self-test.ts";
+import { LockstepError } from "../shared/errors.ts";
+import type { SetupRequest } from "./arguments.ts";
+import { bindingFile, compileBinding, findCompiler, versionOfBinding } from "./compile.ts";
+import { download } from "./download.ts";
+import { findIn, type Libtensorflow, openLibrary } from "./libtensorflow.ts";
+import { installPackages, packageFolder, TENSORFLOW_PACKAGE, WEBGPU_PACKAGES } from "./node-package.ts";
+import { hasNvidiaGpu } from "./nvidia-gpu.ts";
+import { thisPlatform, unsupportedPlatform } from "./platform.ts";
+import { headersFor, libtensorflowFor } from "./resolve-libtensorflow.ts";
+
+type Say = (line: string) => void;
+
+export interface SetupResult {
+  readonly ok: boolean;
+  readonly engine: "tensorflow" | "webgpu";
+  /** Folder of the libtensorflow in use. */
+  readonly libtensorflow?: string;
+  readonly hasCuda?: boolean;
+  /** Files of a download that was all that was asked for. */
+  readonly files?: readonly string[];
+  readonly selfTest?: SelfTestResult;
+}
+
+/**
+ * @param say gets lines of progress
+ * @throws LockstepError ("failed") when it cannot be set up; a test that fails is in the result
+ */
+export async function setUp(request: SetupRequest, say: Say): Promise<SetupResult> {
+  const { download: flavour, downloadOnly, engine } = request;
+  if (flavour !== undefined && downloadOnly !== undefined) {
+    const { files } = await download(flavour, downloadOnly, say);
+    say(`${files.length} files in ${downloadOnly}: give that folder to --libtensorflow`);
+    return { ok: true, engine, files };
+  }
+  if (engine === "webgpu") return setUpWebGpu(request, say);
+  const unsupported = unsupportedPlatform(thisPlatform());
+  if (unsupported !== undefined) throw new LockstepError("failed", unsupported);
+  return request.check ? check(request, say) : setUpTensorFlow(request, say);
+}
+
+async function setUpWebGpu(request: SetupRequest, say: Say): Promise<SetupResult> {
+  const missing = WEBGPU_PACKAGES.filter((name) => packageFolder(name) === undefined);
+  if (missing.length > 0 && request.check) {
+    throw new LockstepError("failed", `${missing.join(" and ")} not installed: npm run setup:gpu -- --engine webgpu`);
+  }
+  if (missing.length > 0) await installPackages(missing, say);
+  const result = await selfTest("webgpu", { timeoutMs: request.selfTestTimeoutMs });
+  say(describeSelfTest(result));
+  return { ok: result.ok, engine: "webgpu", selfTest: result };
+}
+
+async function setUpTensorFlow(request: SetupRequest, say: Say): Promise<SetupResult> {
+  const compiler = await findCompiler(request.compiler);
+  const library = await libtensorflowFor(request, say);
+  const headers = await headersFor(library, request, say);
+  if (packageFolder(TENSORFLOW_PACKAGE) === undefined) await installPackages([TENSORFLOW_PACKAGE], say);
+  const folder = packageFolder(TENSORFLOW_PACKAGE);
+  if (folder === undefined) throw new LockstepError("failed", `${TENSORFLOW_PACKAGE} is not installed: npm ci`);
+  say(`Compiling the binding with ${compiler} against ${describe(library)}`);
+  const version = await compileBinding({ library, headers, packageFolder: folder, compiler });
+  say(`The binding loads TensorFlow ${version}`);
+  return tested(library.folder, library.hasCuda, request, say);
+}
+
+/** Reports on the binding that is in place. */
+async function check(request: SetupRequest, say: Say): Promise<SetupResult> {
+  const folder = packageFolder(TENSORFLOW_PACKAGE);
+  if (folder === undefined) {
+    throw new LockstepError("failed", `${TENSORFLOW_PACKAGE} is not installed: npm run setup:gpu puts it back`);
+  }
+  const binding = bindingFile(folder);
+  if (!existsSync(binding)) {
+    throw new LockstepError("failed", `${TENSORFLOW_PACKAGE} has no binding yet (${binding}): run npm run setup:gpu`);
+  }
+  const { needed, runpath } = openLibrary(binding);
+  // The package's own binding comes with a libtensorflow beside it.
+  const folders = runpath.map((each) => each.replace("$ORIGIN", dirname(binding)));
+  const api = needed.find((name) => /^libtensorflow(_cc)?\.so/.test(name)) ?? "libtensorflow.so.2";
+  const used = folders.find((each) => existsSync(join(each, api)));
+  if (used === undefined) {
+    throw new LockstepError(
+      "failed",
+      `the binding was compiled for a libtensorflow that is gone: ${api} is not in ${folders.join(", ")}; run npm run setup:gpu again`,
+    );
+  }
+  const hasCuda = findIn(used)?.hasCuda ?? false;
+  const version = await versionOfBinding(binding);
+  say(`${binding} uses TensorFlow ${version} ${hasCuda ? "with" : "without"} CUDA in ${used}`);
+  return tested(used, hasCuda, request, say);
+}
+
+async function tested(
+  libtensorflow: string,
+  hasCuda: boolean,
+  { selfTestTimeoutMs }: SetupRequest,
+  say: Say,
+): Promise<SetupResult> {
+  const gpuRequired = hasCuda && hasNvidiaGpu();
+  if (hasCuda && !gpuRequired)
+    say("This TensorFlow has CUDA, but there is no NVIDIA GPU to be seen: testing on the CPU");
+  if (!hasCuda && hasNvidiaGpu()) {
+    say("This TensorFlow has no CUDA and will not use the GPU that is there: npm run setup:gpu -- --download cuda12");
+  }
+  const result = await selfTest("tensorflow", { timeoutMs: selfTestTimeoutMs, gpuRequired });
+  say(describeSelfTest(result));
+  return { ok: result.ok, engine: "tensorflow", libtensorflow, hasCuda, selfTest: result };
+}
+
+function describe({ version, hasCuda, folder }: Libtensorflow): string {
+  return `TensorFlow ${version ?? "of unknown version"} ${hasCuda ? "with" : "without"} CUDA in ${folder}`;
+}

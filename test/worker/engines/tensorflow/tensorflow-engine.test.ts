@@ -1,0 +1,67 @@
+import type * as tf from "@tensorflow/tfjs-core";
+import { describe, expect, test } from "vitest";
+import type { EngineOptions, ShardGradient } from "../../../../src/worker/engines/engine.ts";
+import { createEngine } from "../../../../src/worker/engines/select.ts";
+import { loadTensorFlow } from "../../../../src/worker/engines/tensorflow/load-binding.ts";
+import { nativeLayers } from "../../../../src/worker/engines/tensorflow/native-layers.ts";
+import { usableLayers } from "../../../../src/worker/engines/tensorflow/usable-layers.ts";
+import { composedLayers } from "../../../../src/worker/engines/tfjs/composed-layers.ts";
+import { engineCompliance } from "../../../compliance/engine.ts";
+import { readGolden } from "../../../golden/golden.ts";
+import { tensorFlowMissing } from "../../../support/tensorflow.ts";
+
+/** On the real TensorFlow, on a CPU. */
+
+engineCompliance("tensorflow", {
+  create: () => createEngine("tensorflow", { gpu: "none" }),
+  // Its convolutions' gradients are sums of up to 100,000 products, added up in few accumulators.
+  tolerance: 1e-3,
+  deterministic: true,
+  batchInvariant: false,
+  missing: tensorFlowMissing,
+});
+
+const reason = tensorFlowMissing === undefined ? "" : ` (${tensorFlowMissing})`;
+
+describe.skipIf(tensorFlowMissing !== undefined)(`TensorFlow itself${reason}`, () => {
+  test.each([false, true])("has all native layers, in the form for a GPU: %s", (isGpu) => {
+    const tensorFlow = loadTensorFlow();
+    const composed = composedLayers(tensorFlow as unknown as typeof tf);
+    expect(usableLayers(tensorFlow, nativeLayers(tensorFlow, isGpu), composed).replaced).toEqual([]);
+  });
+
+  test("says what it is, and where it computes", async () => {
+    const engine = await createEngine("tensorflow", { gpu: "none" });
+    expect(engine.device).toMatch(/^cpu( \(.+\))?$/);
+    expect(engine.runtime).toMatch(/^TensorFlow 2\.\d+\.\d+$/);
+    await engine.dispose();
+  });
+
+  test("a GPU that was asked for and is not there is an error, whatever TensorFlow would do", async () => {
+    const asked: EngineOptions = { gpu: { name: "NVIDIA Imaginary 9000" } };
+    await expect(createEngine("tensorflow", asked)).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringMatching(/computes on the CPU, although NVIDIA Imaginary 9000 was asked for/) as string,
+    });
+  });
+
+  test("no tensor is left by steps, evaluations and new parameters, nor by the engine", async () => {
+    const { memory } = loadTensorFlow();
+    const { parameters, shard, evaluation } = readGolden("batch-7");
+    const before = memory().numTensors;
+    const engine = await createEngine("tensorflow", { gpu: "none" });
+    engine.load(parameters);
+    const first: ShardGradient = await engine.gradients(shard);
+    const bits = first.gradient.slice();
+    const afterOne = memory().numTensors;
+    for (let step = 0; step < 50; step++) {
+      engine.load(parameters);
+      const { gradient } = await engine.gradients(shard);
+      expect(Buffer.compare(Buffer.from(gradient.buffer), Buffer.from(bits.buffer))).toBe(0);
+      await engine.evaluate(evaluation);
+      expect(memory().numTensors).toBe(afterOne);
+    }
+    await engine.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+});

@@ -1,0 +1,54 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, expect, test } from "vitest";
+import type { TensorFlow } from "../../../../src/worker/engines/tensorflow/node-backend.ts";
+import { usableLayers } from "../../../../src/worker/engines/tensorflow/usable-layers.ts";
+import { composedLayers } from "../../../../src/worker/engines/tfjs/composed-layers.ts";
+import type { Layers } from "../../../../src/worker/engines/tfjs/layers.ts";
+
+await import("@tensorflow/tfjs-backend-cpu");
+
+const tensorFlow = tf as unknown as TensorFlow;
+const composed = composedLayers(tf);
+
+beforeAll(() => tf.setBackend("cpu"));
+
+function replacedOf(changes: Partial<Layers>): readonly string[] {
+  const native = { ...composed, ...changes };
+  const { layers, replaced } = usableLayers(tensorFlow, native, composed);
+  for (const name of Object.keys(native) as (keyof Layers)[]) {
+    expect(layers[name]).toBe(replaced.includes(name) ? composed[name] : native[name]);
+  }
+  return replaced;
+}
+
+test("native layers that compute the same are used", () => {
+  expect(replacedOf(composedLayers(tf))).toEqual([]);
+});
+
+test("one that refuses is replaced", () => {
+  const refuse = (): never => {
+    throw new Error("Deterministic GPU implementation of SoftmaxCrossEntropyWithLogits not available");
+  };
+  expect(replacedOf({ crossEntropyGradient: refuse })).toEqual(["crossEntropyGradient"]);
+  expect(replacedOf({ biasGradient: refuse })).toEqual(["biasGradient"]);
+});
+
+test("one that computes something else is replaced, normalisation with its gradient", () => {
+  expect(replacedOf({ reluGradient: (dy) => dy })).toEqual(["reluGradient"]);
+  const unbiased: Layers["batchNorm"] = (x, gamma, beta) => {
+    const normalised = composed.batchNorm(x, gamma, beta);
+    return { ...normalised, variance: tf.mul(normalised.variance, 48 / 47) };
+  };
+  expect(replacedOf({ batchNorm: unbiased })).toEqual(["batchNorm", "batchNormGradient"]);
+});
+
+test("one whose result is not finite is replaced", () => {
+  expect(replacedOf({ biasGradient: (dy) => tf.div(tf.sum(dy, 0), 0) })).toEqual(["biasGradient"]);
+  expect(replacedOf({ biasGradient: (dy) => tf.mul(tf.sum(dy, 0), NaN) })).toEqual(["biasGradient"]);
+});
+
+test("trying leaves no tensor behind", () => {
+  const before = tf.memory().numTensors;
+  replacedOf({ reluGradient: (dy) => dy });
+  expect(tf.memory().numTensors).toBe(before);
+});
