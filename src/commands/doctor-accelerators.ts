@@ -1,47 +1,74 @@
 /** What `lockstep doctor` looks at on behalf of the engines that compute on GPUs. */
 
+import type { SelfTestResult } from "../engine-self-test/result.ts";
 import { selfTest } from "../engine-self-test/run-self-test.ts";
 import { packageFolder, WEBGPU_PACKAGES } from "../setup-gpu/node-package.ts";
 import { thisPlatform, unsupportedPlatform } from "../setup-gpu/platform.ts";
 import { type Binding, findBinding } from "./doctor-binding.ts";
-import { type CudaNeeds, cudaNeeds } from "./doctor-cuda-needs.ts";
-import type { Check, Finding } from "./doctor-finding.ts";
-import { type ClaimedGpu, judgeGpus, lookAtGpus } from "./doctor-gpus.ts";
+import { cudaNeeds } from "./doctor-cuda-needs.ts";
+import type { Check } from "./doctor-finding.ts";
+import { isDriverTooOld, judgeGpus, lookAtGpus } from "./doctor-gpus.ts";
 import { judgeCudaLibraries, judgeLibtensorflow, judgeTensorFlow, tensorFlowMissing } from "./doctor-tensorflow.ts";
 import { judgeWebGpu, webGpuMissing } from "./doctor-webgpu.ts";
 
-/** nvidia-smi is asked twice, one after the other, and has 10 s each time. */
+/** nvidia-smi is asked twice, one after the other, and has 10 s each time. Then the GPUs' holders are asked. */
 const GPUS_TIMEOUT_MS = 25_000;
 /** A library of 1 GB may come from a slow disk. */
 const SELF_TEST_TIMEOUT_MS = 60_000;
 const ENGINE_TIMEOUT_MS = SELF_TEST_TIMEOUT_MS + 10_000;
 
+const CUDA_LIBRARIES = "CUDA libraries";
+
+/** What tests put in place of this machine. */
+export interface Surroundings {
+  /** Of the commands that are asked, of the engines, and of the linker. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Lockstep's folder, with its packages. */
+  readonly root?: string;
+  /** What NVIDIA's driver makes for programs. */
+  readonly device?: string;
+  readonly test?: typeof selfTest;
+}
+
 /**
  * The checks, in an order in which the first finding explains those behind it. None of them can be a problem: whatever is
  * wrong here, the wasm engine trains.
- *
- * @param environment of the commands that are asked, of the engines, and of the linker
- * @param root lockstep's folder, with its packages; undefined: where this file is
  */
-export function acceleratorChecks(environment: NodeJS.ProcessEnv = process.env, root?: string): Check[] {
-  const gpus = once(() => lookAtGpus(environment));
+export function acceleratorChecks(surroundings: Surroundings = {}): Check[] {
+  const { environment = process.env, root, device = "/dev/nvidiactl", test = selfTest } = surroundings;
+  const gpus = once(() => lookAtGpus(environment, device));
   const binding = once(() => findBinding(environment, root));
   const needs = once(async () => {
     const found = await settled(binding());
     const library = found === "broken" ? undefined : found?.libtensorflow;
     return cudaNeeds(library?.hasCuda === true ? library.version : undefined);
   });
-  const tensorFlowTest = once(async () => {
-    const gpu = chosen((await gpus()).gpus);
-    const hasCuda = (await binding())?.libtensorflow?.hasCuda ?? false;
-    return selfTest("tensorflow", {
+  /** The GPU that is tested: one that nobody uses, as a worker would choose. */
+  const chosen = once(async () => {
+    const { gpus: visible } = await gpus();
+    return visible.find(({ holder }) => holder === undefined) ?? visible[0];
+  });
+  const libraries = once(async () => {
+    const found = await settled(binding());
+    if (found === undefined || found === "broken") return [];
+    return judgeCudaLibraries(found, await needs(), (await chosen()) !== undefined);
+  });
+  /** The name of the finding that says already why TensorFlow does not use the GPU. */
+  const excuse = async (): Promise<string | undefined> => {
+    if (isDriverTooOld((await gpus()).gpus, await needs())) return "GPUs";
+    const bad = (await libraries()).find(({ status }) => status !== "ok");
+    return bad === undefined ? undefined : (bad.name ?? CUDA_LIBRARIES);
+  };
+  const tensorFlowTest = async ({ libtensorflow }: Binding): Promise<SelfTestResult> => {
+    const gpu = await chosen();
+    return test("tensorflow", {
       environment: { ...environment, CUDA_VISIBLE_DEVICES: gpu?.uuid ?? "-1" },
       timeoutMs: SELF_TEST_TIMEOUT_MS,
-      gpuRequired: hasCuda && gpu !== undefined,
+      gpuRequired: libtensorflow?.hasCuda === true && gpu !== undefined,
     });
-  });
+  };
   const missingPackages = WEBGPU_PACKAGES.filter((name) => packageFolder(name, root) === undefined);
-  const webGpuTest = once(() => selfTest("webgpu", { environment, timeoutMs: SELF_TEST_TIMEOUT_MS }));
+  const webGpuTest = once(() => test("webgpu", { environment, timeoutMs: SELF_TEST_TIMEOUT_MS }));
 
   /** Both tests at the same time: each waits for disks and drivers more than it computes. */
   const startWebGpuTest = (): void => {
@@ -63,22 +90,19 @@ export function acceleratorChecks(environment: NodeJS.ProcessEnv = process.env, 
       },
     },
     {
-      ...{ name: "CUDA libraries", ...warn },
-      run: async () => libraryFindings(await settled(binding()), await needs(), chosen((await gpus()).gpus)),
+      ...{ name: CUDA_LIBRARIES, ...warn },
+      run: libraries,
     },
     {
       ...{ name: "tensorflow", ...warn, timeoutMs: ENGINE_TIMEOUT_MS, fix: "npm run setup:gpu" },
       run: async () => {
         startWebGpuTest();
-        const unsupported = unsupportedPlatform(thisPlatform());
         const found = await settled(binding());
-        const gpu = chosen((await gpus()).gpus);
-        if (found === "broken")
+        if (found === "broken") {
           return { status: "warning", found: "not tested: its library cannot be loaded", fix: "see libtensorflow" };
-        if (found === undefined)
-          return unsupported === undefined ? tensorFlowMissing(gpu) : { status: "ok", found: unsupported };
-        const isMissing = libraryFindings(found, await needs(), gpu).some(({ status }) => status !== "ok");
-        return judgeTensorFlow(await tensorFlowTest(), gpu, found.libtensorflow, isMissing);
+        }
+        if (found === undefined) return tensorFlowMissing(unsupportedPlatform(thisPlatform()), await chosen());
+        return judgeTensorFlow(await tensorFlowTest(found), await chosen(), found.libtensorflow, await excuse());
       },
     },
     {
@@ -89,20 +113,6 @@ export function acceleratorChecks(environment: NodeJS.ProcessEnv = process.env, 
       },
     },
   ];
-}
-
-/** The GPU that is tested: one that nobody uses, as a worker would choose. */
-function chosen(gpus: readonly ClaimedGpu[]): ClaimedGpu | undefined {
-  return gpus.find(({ holder }) => holder === undefined) ?? gpus[0];
-}
-
-function libraryFindings(
-  binding: Binding | "broken" | undefined,
-  needs: CudaNeeds,
-  gpu: ClaimedGpu | undefined,
-): Finding[] {
-  if (binding === undefined || binding === "broken") return [];
-  return judgeCudaLibraries(binding, needs, gpu !== undefined);
 }
 
 /** For checks behind the one that says what is wrong. */

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { LockstepError } from "../shared/errors.ts";
+import { LockstepError, messageOf } from "../shared/errors.ts";
 import { bindingFile } from "../setup-gpu/compile.ts";
 import { findIn, type Libtensorflow, openLibrary } from "../setup-gpu/libtensorflow.ts";
 import { packageFolder, TENSORFLOW_PACKAGE } from "../setup-gpu/node-package.ts";
@@ -30,7 +30,7 @@ export interface Binding {
  * @throws LockstepError ("failed") when it cannot be loaded: damaged, or its libtensorflow is gone
  */
 export async function findBinding(environment: NodeJS.ProcessEnv, root?: string): Promise<Binding | undefined> {
-  let problem: unknown;
+  const problems: string[] = [];
   for (const name of PACKAGES) {
     const folder = packageFolder(name, root);
     if (folder === undefined || !existsSync(bindingFile(folder))) continue;
@@ -40,10 +40,11 @@ export async function findBinding(environment: NodeJS.ProcessEnv, root?: string)
       };
       return { packageName: `${name} ${version}`, ...(await lookInto(bindingFile(folder), environment)) };
     } catch (thrown) {
-      problem ??= thrown;
+      problems.push(messageOf(thrown).replace(bindingFile(folder), `the binding of ${name}`));
     }
   }
-  if (problem !== undefined) throw problem as Error;
+  const [first] = problems;
+  if (first !== undefined) throw new LockstepError("failed", first);
   return undefined;
 }
 

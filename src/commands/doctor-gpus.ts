@@ -28,8 +28,8 @@ export interface GpuFacts {
 
 const NVIDIA_SMI_TIMEOUT_MS = 10_000;
 
-/** Looks at the GPUs and leaves them alone. */
-export async function lookAtGpus(environment: NodeJS.ProcessEnv): Promise<GpuFacts> {
+/** Looks at the GPUs and leaves them alone. @param device what the driver makes for programs */
+export async function lookAtGpus(environment: NodeJS.ProcessEnv, device: string): Promise<GpuFacts> {
   const { CUDA_VISIBLE_DEVICES: variable, ...unhidden } = environment;
   const [all, visible] = await Promise.all([
     discoverGpus(unhidden),
@@ -39,7 +39,7 @@ export async function lookAtGpus(environment: NodeJS.ProcessEnv): Promise<GpuFac
     all.gpus.length === 0 ? undefined : askForCuda(environment),
     Promise.all((visible ?? all).gpus.map(withHolder)),
   ]);
-  return { gpus, all, variable, driverCuda, hasDevice: existsSync("/dev/nvidiactl") };
+  return { gpus, all, variable, driverCuda, hasDevice: existsSync(device) };
 }
 
 async function withHolder(gpu: Gpu): Promise<ClaimedGpu> {
@@ -54,21 +54,21 @@ async function askForCuda(environment: NodeJS.ProcessEnv): Promise<string | unde
 }
 
 /** From the first lines of nvidia-smi: "CUDA Version: 12.4", or "CUDA UMD Version: 13.3" from driver 600 or so on. */
-export function parseDriverCuda(text: string): string | undefined {
+function parseDriverCuda(text: string): string | undefined {
   return /\bCUDA(?: UMD)? Version\s*:\s*(\d+\.\d+)/.exec(text)?.[1];
 }
 
 const DRIVERS = "https://www.nvidia.com/drivers";
 
 /**
- * A line about driver and choice, and one about each GPU.
+ * A line about driver and choice, one about each GPU, and what TensorFlow lacks for them.
  * @param needs of the TensorFlow that is set up, or would be
  */
 export function judgeGpus(facts: GpuFacts, needs: CudaNeeds): Finding[] {
   const { gpus, all } = facts;
   if (all.gpus.length === 0) return [noGpu(all.reason ?? "for no known reason", facts.hasDevice)];
   const driver = all.gpus.find((gpu) => gpu.driver !== undefined)?.driver;
-  return [choice(facts, driver, needs), ...gpus.map((gpu) => aboutGpu(gpu, needs))];
+  return [choice(facts, driver, needs), ...gpus.map(aboutGpu), ...missingCode(gpus, needs)];
 }
 
 function noGpu(reason: string, hasDevice: boolean): Finding {
@@ -103,38 +103,50 @@ function choice({ gpus, all, variable, driverCuda }: GpuFacts, driver: string | 
       ? `${count} found`
       : `${gpus.length} of ${count} chosen by CUDA_VISIBLE_DEVICES="${variable}"`;
   const found = `${chosen}, ${about}`;
-  if (driver !== undefined && compareVersions(driver, needs.oldestDriver) < 0) {
-    return {
-      status: "warning",
-      found: `${found}, which is too old for TensorFlow with CUDA ${needs.cuda}`,
-      fix: `install driver ${needs.oldestDriver} or later: ${DRIVERS}`,
-    };
-  }
-  return { status: "ok", found };
+  if (!isDriverTooOld(all.gpus, needs)) return { status: "ok", found };
+  return {
+    status: "warning",
+    found: `${found}, which is too old for TensorFlow with CUDA ${needs.cuda}`,
+    fix: `install driver ${needs.oldestDriver} or later: ${DRIVERS}`,
+  };
 }
 
-function aboutGpu({ index, name, memoryMiB, computeCapability, holder }: ClaimedGpu, needs: CudaNeeds): Finding {
+/** Whether TensorFlow will not find the GPUs, since their driver does not run its release of CUDA. */
+export function isDriverTooOld(gpus: readonly Gpu[], { oldestDriver }: CudaNeeds): boolean {
+  return gpus.some(({ driver }) => driver !== undefined && compareVersions(driver, oldestDriver) < 0);
+}
+
+function aboutGpu({ index, name, memoryMiB, computeCapability, holder }: ClaimedGpu): Finding {
   const parts = [
     name,
     ...(memoryMiB === undefined ? [] : [`${(memoryMiB / 1024).toFixed(1)} GiB`]),
     ...(computeCapability === undefined ? [] : [`compute capability ${computeCapability}`]),
     holderText(holder),
   ];
-  const about = { name: `GPU ${index}`, found: parts.join(", ") };
-  if (Number.parseInt(computeCapability ?? "0", 10) <= needs.newestGeneration) return { status: "ok", ...about };
-  return {
-    status: "warning",
-    name: about.name,
-    found: `${about.found}; newer than TensorFlow with CUDA ${needs.cuda}, whose first step compiles for up to 30 minutes`,
-    fix:
-      needs.cuda === 11
-        ? "npm run setup:gpu -- --download cuda12; or keep what is compiled: export CUDA_CACHE_MAXSIZE=4294967296, and CUDA_CACHE_PATH to a folder that stays"
-        : "keep what is compiled: export CUDA_CACHE_MAXSIZE=4294967296, and CUDA_CACHE_PATH to a folder that stays",
-  };
+  return { status: "ok", name: `GPU ${index}`, found: parts.join(", ") };
+}
+
+/** A warning about GPUs that are younger than TensorFlow. */
+function missingCode(gpus: readonly Gpu[], { cuda, newestGeneration }: CudaNeeds): Finding[] {
+  const younger = gpus
+    .map(({ computeCapability }) => computeCapability ?? "0")
+    .filter((capability) => Number.parseInt(capability, 10) > newestGeneration);
+  if (younger.length === 0) return [];
+  const capabilities = [...new Set(younger)].join(", ");
+  const keep =
+    "export CUDA_CACHE_MAXSIZE=4294967296, and CUDA_CACHE_PATH to a folder that stays, so that it happens once";
+  return [
+    {
+      status: "warning",
+      name: "GPU code",
+      found: `TensorFlow with CUDA ${cuda} has none for compute capability ${capabilities}: the first step compiles for up to 30 minutes`,
+      fix: cuda === 11 ? `npm run setup:gpu -- --download cuda12; or ${keep}` : keep,
+    },
+  ];
 }
 
 function holderText(holder: ClaimedGpu["holder"]): string {
-  if (holder === undefined) return "free";
+  if (holder === undefined) return "no lockstep uses it";
   if (holder === "unknown") return "in use by another process, which does not say who it is";
   return `in use by ${holder.what}, process ${holder.pid}, since ${holder.since}`;
 }

@@ -8,13 +8,13 @@ import type { Finding } from "./doctor-finding.ts";
 import { findLibraries } from "./doctor-library-search.ts";
 
 /** Sets it up for NVIDIA GPUs, with all libraries. */
-export const SETUP_CUDA = "npm run setup:gpu -- --download cuda12";
+const SETUP_CUDA = "npm run setup:gpu -- --download cuda12";
 const SETUP = "npm run setup:gpu";
 
 export function judgeLibtensorflow({ packageName, libtensorflow }: Binding): Finding[] {
   if (libtensorflow === undefined) return [];
   const { version, hasCuda, folder } = libtensorflow;
-  const found = `TensorFlow ${version ?? "of unknown version"} ${hasCuda ? "with" : "without"} CUDA in ${folder}, used by ${packageName}`;
+  const found = `TensorFlow${version === undefined ? "" : ` ${version}`} ${hasCuda ? "with" : "without"} CUDA in ${folder}, used by ${packageName}`;
   return [{ status: "ok", found }];
 }
 
@@ -25,66 +25,77 @@ export function judgeLibtensorflow({ packageName, libtensorflow }: Binding): Fin
 export function judgeCudaLibraries(binding: Binding, needs: CudaNeeds, hasGpu: boolean): Finding[] {
   const { libtensorflow, searched, elsewhere } = binding;
   if (libtensorflow?.hasCuda !== true) return [];
-  // The driver's library comes with the driver, to machines that have a GPU.
-  const wanted = [...(hasGpu ? [DRIVER_LIBRARY] : []), ...needs.libraries];
-  const { found, missing } = findLibraries(wanted, searched);
-  const what = `CUDA ${needs.cuda} and cuDNN ${needs.cudnn}`;
+  const driver = hasGpu ? driverLibrary(searched) : [];
+  const { found, missing } = findLibraries(needs.libraries, searched);
+  const release = `CUDA ${needs.cuda} and cuDNN ${needs.cudnn}`;
   if (missing.length === 0) {
     const folders = new Set(found.map(({ folder }) => folder));
     const [only = ""] = folders;
     const where = folders.size === 1 ? only : `${folders.size} folders`;
-    return [{ status: "ok", found: `all ${wanted.length} of ${what} found, in ${where}` }];
+    return [{ status: "ok", found: `all ${needs.libraries.length} of ${release} found, in ${where}` }, ...driver];
   }
-  const lacking = `${missing.length} of ${wanted.length} of ${what} missing: ${missing.join(", ")}`;
-  if (!hasGpu) return [{ status: "ok", found: `${lacking}; they are needed on machines with a GPU only` }];
+  const some = found.length === 0 ? `none of ${release} found` : `not found, of ${release}`;
+  const lacking = `${some}: ${missing.join(", ")}`;
+  if (!hasGpu) return [{ status: "ok", found: `${lacking}; only machines with a GPU need them` }];
+  const fix = libraryFix(missing, elsewhere);
+  return [{ status: "warning", found: `${lacking}; TensorFlow computes on the CPU without`, fix }, ...driver];
+}
+
+/** The driver's library comes with the driver, but not into every container. */
+function driverLibrary(searched: Binding["searched"]): Finding[] {
+  if (findLibraries([DRIVER_LIBRARY], searched).missing.length === 0) return [];
   return [
     {
       status: "warning",
-      found: `${lacking}; TensorFlow computes on the CPU without`,
-      fix: libraryFix(missing, elsewhere),
+      name: "CUDA driver",
+      found: `${DRIVER_LIBRARY} not found, although nvidia-smi finds a GPU; TensorFlow computes on the CPU without`,
+      fix: "in a container, set NVIDIA_DRIVER_CAPABILITIES=compute,utility; elsewhere, install NVIDIA's driver again",
     },
   ];
 }
 
 function libraryFix(missing: readonly string[], elsewhere: Binding["elsewhere"]): string {
-  const others = missing.filter((soname) => soname !== DRIVER_LIBRARY);
-  const driver = `for ${DRIVER_LIBRARY}, install NVIDIA's driver; in a container, set NVIDIA_DRIVER_CAPABILITIES=compute,utility`;
-  if (others.length === 0) return driver;
-  const unseen = findLibraries(others, elsewhere);
+  const unseen = findLibraries(missing, elsewhere);
+  if (unseen.missing.length > 0) return SETUP_CUDA;
   const folders = [...new Set(unseen.found.map(({ folder }) => folder))].join(":");
-  const fix =
-    unseen.missing.length === 0
-      ? `export LD_LIBRARY_PATH=${folders}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}`
-      : SETUP_CUDA;
-  return others.length === missing.length ? fix : `${fix}; ${driver}`;
+  return `export LD_LIBRARY_PATH=${folders}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}`;
 }
 
-/** @param gpu the one that it would compute on */
-export function tensorFlowMissing(gpu: Gpu | undefined): Finding {
+/**
+ * @param unsupported why it cannot run on this platform
+ * @param gpu the one that it would compute on
+ */
+export function tensorFlowMissing(unsupported: string | undefined, gpu: Gpu | undefined): Finding {
+  if (unsupported !== undefined) return { status: "ok", found: unsupported };
   if (gpu === undefined) return { status: "ok", found: `not set up (optional); ${SETUP} sets it up` };
   return { status: "warning", found: `not set up, although there is a GPU for it: ${gpu.name}`, fix: SETUP_CUDA };
 }
 
 /**
  * @param gpu the one that it was to compute on
- * @param librariesMissing whether another finding says already why it does not use it
+ * @param reason name of the finding that says already why it does not use the GPU
  */
 export function judgeTensorFlow(
   result: SelfTestResult,
   gpu: Gpu | undefined,
   libtensorflow: Binding["libtensorflow"],
-  librariesMissing: boolean,
+  reason: string | undefined,
 ): Finding {
-  const { ok, device = "", runtime = "TensorFlow", problem = "it does not work, for no known reason" } = result;
+  const { ok, device = "", runtime = "TensorFlow", problem = "for no known reason" } = result;
   const isOnCpu = /^cpu\b/i.test(device);
   if (gpu !== undefined && isOnCpu) {
     const found = `${runtime} computes on the CPU, although there is a GPU for it: ${gpu.name}`;
     if (libtensorflow?.hasCuda === false)
       return { status: "warning", found: `${found}; it is built without CUDA`, fix: SETUP_CUDA };
-    if (librariesMissing) return { status: "warning", found, fix: "see CUDA libraries" };
+    if (reason !== undefined) return { status: "warning", found, fix: `see ${reason}` };
     return { status: "warning", found, fix: `${SETUP} -- --check tells what TensorFlow says about that` };
   }
-  if (!ok) return { status: "warning", found: withoutAdvice(problem), fix: failureFix(problem, gpu !== undefined) };
+  if (!ok)
+    return {
+      status: "warning",
+      found: `does not work: ${withoutAdvice(problem)}`,
+      fix: failureFix(problem, gpu !== undefined),
+    };
   const where = gpu === undefined ? (isOnCpu ? "the CPU" : device) : `GPU ${gpu.index}`;
   const found = `${runtime} on ${where}: ${measured(result)}`;
   return { status: "ok", found: gpu === undefined ? found : `${found}; train with --engine tensorflow` };

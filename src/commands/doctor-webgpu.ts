@@ -4,7 +4,7 @@ import { measured, withoutAdvice } from "./doctor-tensorflow.ts";
 
 /** What is found about the webgpu engine. Pure. */
 
-export const SETUP_WEBGPU = "npm run setup:gpu -- --engine webgpu";
+const SETUP_WEBGPU = "npm run setup:gpu -- --engine webgpu";
 
 /** Drivers that compute on the processor: Mesa's, Google's and Microsoft's. */
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|basic render/i;
@@ -18,17 +18,17 @@ export function webGpuMissing(missing: readonly string[], all: readonly string[]
 
 /** @param hasGpu whether the machine has an NVIDIA GPU */
 export function judgeWebGpu(result: SelfTestResult, hasGpu: boolean): Finding {
-  const { ok, device = "", runtime = "WebGPU", problem = "it does not work, for no known reason" } = result;
-  if (!ok) return { status: "warning", found: withoutAdvice(problem), fix: failureFix(problem) };
+  const { ok, device = "", runtime = "WebGPU", problem = "for no known reason" } = result;
+  if (!ok) return { status: "warning", found: `does not work: ${withoutAdvice(problem)}`, fix: failureFix(problem) };
   // What follows names the driver once more.
   const [dawn = runtime] = runtime.split(/, (?=\w+: )/);
-  const found = `${dawn} on ${device}: ${measured(result)}`;
-  if (!SOFTWARE.test(device)) return { status: "ok", found: `${found}; train with --engine webgpu` };
-  const about = `${found}; that is the CPU`;
-  if (!hasGpu) return { status: "ok", found: about };
+  const isSoftware = SOFTWARE.test(device);
+  const found = `${dawn} on ${device}${isSoftware ? ", which is the CPU" : ""}: ${measured(result)}`;
+  if (!isSoftware) return { status: "ok", found: `${found}; train with --engine webgpu` };
+  if (!hasGpu) return { status: "ok", found };
   return {
     status: "warning",
-    found: `${about}, although there is a GPU`,
+    found: `${found}; it does not see the GPU that is there`,
     fix: "install the Vulkan part of NVIDIA's driver; in a container, set NVIDIA_DRIVER_CAPABILITIES=all",
   };
 }

@@ -74,7 +74,10 @@ function onePerGpu(config: TrainConfig, chosen: readonly Gpu[]): Pick<WorkerPlan
  * More workers than cores, or than shards in a batch, would only wait; but as many as must be ready are started. With
  * "auto" the run then finds out how many of them it is best to use.
  */
-function countWithout({ workers, minWorkers, batchSize, shardSize }: TrainConfig, cores: number): number {
+function countWithout(config: TrainConfig, cores: number): number {
+  const { workers, minWorkers, batchSize, shardSize } = config;
   if (workers !== "auto") return workers;
+  // All of them would compute on the same GPU.
+  if (engineOf(config) === "webgpu") return Math.max(1, minWorkers);
   return Math.max(1, minWorkers, Math.min(cores, Math.ceil(batchSize / shardSize)));
 }

@@ -18,7 +18,8 @@ export interface SetupRequest {
   readonly headers: string | undefined;
   readonly cacheFolder: string;
   readonly compiler: string | undefined;
-  readonly selfTestTimeoutMs: number;
+  /** Undefined: as long as the device may need. */
+  readonly selfTestTimeoutMs: number | undefined;
   readonly json: boolean;
 }
 
@@ -35,7 +36,8 @@ site-packages of python3, the cache, /usr/local.
   --headers PATH        TensorFlow's C headers, a folder or .whl, where the libtensorflow has none (a .jar)
   --cache DIR           where archives are unpacked (default: $XDG_CACHE_HOME or ~/.cache, lockstep/libtensorflow)
   --compiler NAME       C++ compiler (default: $CXX, g++ or clang++)
-  --self-test-timeout S seconds that the test may take (default: 60; 1800 for GPUs newer than the libtensorflow)
+  --self-test-timeout S seconds that the test may take (default: 60, on a GPU 1800: one newer than the libtensorflow
+                        compiles at first)
   --check               only say what is set up, and test it
   --engine NAME         tensorflow (default), or webgpu: installs that engine's packages and tests it
   --json                the result as one JSON object on stdout
@@ -60,7 +62,7 @@ const OPTIONS = {
   headers: { type: "string" },
   cache: { type: "string" },
   compiler: { type: "string" },
-  "self-test-timeout": { type: "string", default: "60" },
+  "self-test-timeout": { type: "string" },
   check: { type: "boolean", default: false },
   engine: { type: "string", default: "tensorflow" },
   json: { type: "boolean", default: false },
@@ -90,9 +92,9 @@ export function parseSetupArguments(argv: readonly string[], environment: NodeJS
   if (engine === "webgpu" && (libtensorflow ?? download ?? headers) !== undefined) {
     throw usage("the webgpu engine takes no libtensorflow");
   }
-  const seconds = Number(values["self-test-timeout"]);
-  if (!(seconds >= 1 && seconds <= 86_400)) {
-    throw usage(`--self-test-timeout is a number of seconds from 1 to 86400, not "${values["self-test-timeout"]}"`);
+  const seconds = values["self-test-timeout"];
+  if (seconds !== undefined && !(Number(seconds) >= 1 && Number(seconds) <= 86_400)) {
+    throw usage(`--self-test-timeout is a number of seconds from 1 to 86400, not "${seconds}"`);
   }
   return {
     engine: oneOf("--engine", engine, ["tensorflow", "webgpu"]),
@@ -103,7 +105,7 @@ export function parseSetupArguments(argv: readonly string[], environment: NodeJS
     headers: absolute(headers),
     cacheFolder: absolute(values.cache) ?? defaultCache(environment),
     compiler: values.compiler,
-    selfTestTimeoutMs: seconds * 1000,
+    selfTestTimeoutMs: seconds === undefined ? undefined : Number(seconds) * 1000,
     json: values.json,
   };
 }

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { describeSelfTest, type SelfTestResult } from "../engine-self-test/result.ts";
 import { selfTest } from "../engine-self-test/run-self-test.ts";
 import { LockstepError } from "../shared/errors.ts";
+import { formatPlural } from "../shared/format.ts";
 import type { SetupRequest } from "./arguments.ts";
 import { bindingFile, compileBinding, findCompiler, versionOfBinding } from "./compile.ts";
 import { download } from "./download.ts";
@@ -13,6 +14,9 @@ import { installPackages, packageFolder, TENSORFLOW_PACKAGE, WEBGPU_PACKAGES } f
 import { hasNvidiaGpu } from "./nvidia-gpu.ts";
 import { thisPlatform, unsupportedPlatform } from "./platform.ts";
 import { headersFor, libtensorflowFor } from "./resolve-libtensorflow.ts";
+
+/** TensorFlow 2.18 has machine code for GPUs up to compute capability 8.9; the driver compiles it for newer ones. */
+const GPU_TIMEOUT_MS = 1_800_000;
 
 type Say = (line: string) => void;
 
@@ -35,7 +39,7 @@ export async function setUp(request: SetupRequest, say: Say): Promise<SetupResul
   const { download: flavour, downloadOnly, engine } = request;
   if (flavour !== undefined && downloadOnly !== undefined) {
     const { files } = await download(flavour, downloadOnly, say);
-    say(`${files.length} files in ${downloadOnly}: give that folder to --libtensorflow`);
+    say(`${formatPlural(files.length, "file")} in ${downloadOnly}: give that folder to --libtensorflow`);
     return { ok: true, engine, files };
   }
   if (engine === "webgpu") return setUpWebGpu(request, say);
@@ -50,7 +54,7 @@ async function setUpWebGpu(request: SetupRequest, say: Say): Promise<SetupResult
     throw new LockstepError("failed", `${missing.join(" and ")} not installed: npm run setup:gpu -- --engine webgpu`);
   }
   if (missing.length > 0) await installPackages(missing, say);
-  const result = await selfTest("webgpu", { timeoutMs: request.selfTestTimeoutMs });
+  const result = await selfTest("webgpu", withTimeout(request.selfTestTimeoutMs));
   say(describeSelfTest(result));
   return { ok: result.ok, engine: "webgpu", selfTest: result };
 }
@@ -107,9 +111,15 @@ async function tested(
   if (!hasCuda && hasNvidiaGpu()) {
     say("This TensorFlow has no CUDA and will not use the GPU that is there: npm run setup:gpu -- --download cuda12");
   }
-  const result = await selfTest("tensorflow", { timeoutMs: selfTestTimeoutMs, gpuRequired });
+  if (gpuRequired) say("Testing on the GPU; the first time may take minutes");
+  const timeoutMs = selfTestTimeoutMs ?? (gpuRequired ? GPU_TIMEOUT_MS : undefined);
+  const result = await selfTest("tensorflow", { ...withTimeout(timeoutMs), gpuRequired });
   say(describeSelfTest(result));
   return { ok: result.ok, engine: "tensorflow", libtensorflow, hasCuda, selfTest: result };
+}
+
+function withTimeout(timeoutMs: number | undefined): { timeoutMs?: number } {
+  return timeoutMs === undefined ? {} : { timeoutMs };
 }
 
 function describe({ version, hasCuda, folder }: Libtensorflow): string {

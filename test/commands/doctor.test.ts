@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkNode, checkPort, checkRunFolder, machineChecks } from "../../src/commands/doctor-checks.ts";
 import { worstDifference } from "../../src/worker/engines/worst-difference.ts";
-import { type Check, findOut } from "../../src/commands/doctor-finding.ts";
+import { type Check, type Finding, findOut } from "../../src/commands/doctor-finding.ts";
 import { doctorCommand } from "../../src/commands/doctor.ts";
 import { PARAMETER_COUNT, tensor } from "../../src/shared/model/lenet5.ts";
 
@@ -52,6 +52,24 @@ describe("the report", () => {
     expect([stderr, code]).toEqual(["", 1]);
   });
 
+  test("has a line for each thing that a check finds, and none where there is nothing to say", async () => {
+    const run = (): Finding[] => [
+      { status: "ok", found: "two" },
+      { status: "warning", found: "new", name: "GPU 1" },
+    ];
+    const checks: Check[] = [
+      { name: "GPUs", run },
+      { name: "libraries", run: () => [] },
+    ];
+    const { stdout, stderr } = await doctor({ checks, json: true });
+    expect(stderr).toMatch(/^ok {7}GPUs {7}two\nwarning {2}GPU 1 {6}new\nThis machine can train/);
+    expect(JSON.parse(stdout)).toMatchObject({ checks: [{ check: "GPUs" }, { check: "GPU 1", status: "warning" }] });
+  });
+
+  test("what training can do without is a warning, also when its check fails", async () => {
+    expect(await findOut({ ...broken, failure: "warning" })).toMatchObject([{ status: "warning", fix: "npm ci" }]);
+  });
+
   test("a warning does not change the exit code", async () => {
     expect((await doctor({ checks: [odd] })).code).toBe(0);
   });
@@ -81,7 +99,7 @@ describe("the report", () => {
 
 test("a check that does not end becomes a problem", async () => {
   const finding = await findOut({ name: "stuck", fix: "try again", run: () => new Promise(() => {}) }, 5);
-  expect(finding).toEqual({ status: "problem", found: "no answer within 0.005 s", fix: "try again" });
+  expect(finding).toEqual([{ status: "problem", found: "no answer within 0.005 s", fix: "try again" }]);
 });
 
 test.each([

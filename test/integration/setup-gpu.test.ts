@@ -7,12 +7,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SetupResult } from "../../src/setup-gpu/setup.ts";
@@ -99,42 +100,39 @@ describe.skipIf(LIBTENSORFLOW === undefined)(`with a real TensorFlow${REASON}`, 
     if (given.endsWith(".whl")) expect(unpacked).toContain(cache);
   });
 
-  test("a folder with an installed TensorFlow will do, and --check says what is in place", async () => {
+  test("a package that npm has removed is restored, a folder with TensorFlow will do, and --check says what is there", async () => {
     putPackage();
-    expect(resultOf(await setUp(["--libtensorflow", unpacked, "--json"])).libtensorflow).toBe(unpacked);
+    // Stands in for npm, which would need the internet: notes what it is told, and puts the package there.
+    const npm = join(folder, "npm-cli.js");
+    const kept = join(folder, "package");
+    renameSync(packageFolder(), kept);
+    writeFileSync(
+      npm,
+      `const { cpSync, writeFileSync } = require("fs");
+      writeFileSync(${JSON.stringify(join(folder, "npm.json"))}, JSON.stringify([process.cwd(), ...process.argv.slice(2)]));
+      cpSync(${JSON.stringify(kept)}, ${JSON.stringify(packageFolder())}, { recursive: true });`,
+    );
+    const addOn = join(copy, "node_modules/webgpu");
+    if (!existsSync(addOn)) {
+      mkdirSync(addOn);
+      writeFileSync(join(addOn, "package.json"), "{}");
+    }
+    const ended = await setUp(["--libtensorflow", unpacked, "--json"], { npm_execpath: npm });
+    expect(resultOf(ended).libtensorflow).toBe(unpacked);
+    const [where, ...args] = JSON.parse(readFileSync(join(folder, "npm.json"), "utf8")) as string[];
+    expect(where).toBe(copy);
+    expect(args).toEqual(expect.arrayContaining(["install", "--no-save", "--ignore-scripts", "webgpu@0.6.2"]));
+
     const checked = await setUp(["--check"]);
     expect(checked.stderr).toContain(`${binding()} uses TensorFlow `);
     expect(checked.stderr).toContain(` in ${unpacked}\n`);
     expect(checked.code).toBe(0);
   });
 
-  test("a package that npm has removed is restored, with the add-ons that are there", async () => {
-    putPackage();
-    // Stands in for npm, which would need the internet: notes what it is told, and puts the package there.
-    const npm = join(folder, "npm-cli.js");
-    writeFileSync(
-      npm,
-      `const { cpSync, writeFileSync } = require("fs");
-      writeFileSync(${JSON.stringify(join(folder, "npm.json"))}, JSON.stringify([process.cwd(), ...process.argv.slice(2)]));
-      cpSync(${JSON.stringify(join(folder, "package"))}, ${JSON.stringify(packageFolder())}, { recursive: true });`,
-    );
-    cpSync(packageFolder(), join(folder, "package"), { recursive: true });
-    rmSync(packageFolder(), { recursive: true });
-    const addOn = join(copy, "node_modules/webgpu");
-    if (!existsSync(addOn)) {
-      mkdirSync(addOn);
-      writeFileSync(join(addOn, "package.json"), "{}");
-    }
-    resultOf(await setUp(["--libtensorflow", unpacked, "--json"], { npm_execpath: npm }));
-    const [where, ...args] = JSON.parse(readFileSync(join(folder, "npm.json"), "utf8")) as string[];
-    expect(where).toBe(copy);
-    expect(args).toEqual(expect.arrayContaining(["install", "--no-save", "--ignore-scripts", "webgpu@0.6.2"]));
-  });
-
   test("a library without the functions that are called is refused, and what worked before stays", async () => {
     putPackage();
-    resultOf(await setUp(["--libtensorflow", unpacked, "--json"]));
-    const before = readFileSync(binding());
+    mkdirSync(dirname(binding()), { recursive: true });
+    writeFileSync(binding(), "what worked before");
     const broken = join(folder, "broken");
     mkdirSync(broken);
     writeFileSync(join(broken, "empty.cc"), 'extern "C" void TF_Version() {}\n');
@@ -144,7 +142,7 @@ describe.skipIf(LIBTENSORFLOW === undefined)(`with a real TensorFlow${REASON}`, 
     const { code, stderr } = await setUp(["--libtensorflow", broken, "--headers", unpacked]);
     expect(stderr).toMatch(/lacks 54 of the functions that @tensorflow\/tfjs-node-gpu calls \(TF_\w+, /);
     expect(code).toBe(1);
-    expect(readFileSync(binding()).equals(before)).toBe(true);
+    expect(readFileSync(binding(), "utf8")).toBe("what worked before");
   });
 
   test("what does not compile is refused by the compiler's first error, and leaves nothing", async () => {
@@ -160,6 +158,7 @@ describe.skipIf(LIBTENSORFLOW === undefined)(`with a real TensorFlow${REASON}`, 
 test("a damaged wheel is refused, and nothing of it stays", async () => {
   const wheel = join(folder, "tensorflow-2.18.0-cp311-x.whl");
   writeFileSync(wheel, "PK\u0003\u0004 and then the connection broke");
+  // Any program that answers --version passes for a compiler until something is compiled.
   const { code, stderr } = await setUp(["--libtensorflow", wheel, "--compiler", process.execPath]);
   expect(stderr).toMatch(/^setup:gpu: .*tensorflow-2\.18\.0-cp311-x\.whl is damaged: .*; get it again$/m);
   expect(code).toBe(1);
@@ -177,7 +176,7 @@ test("mistakes in the command line exit with 2, help with 0", async () => {
 
 describe("the self-test, in a process of its own", () => {
   const load = async () =>
-    (await import(join(copy, "dist/engine-self-test/run-self-test.js"))) as Pick<
+    (await import(join(ROOT, "dist/engine-self-test/run-self-test.js"))) as Pick<
       typeof import("../../src/engine-self-test/run-self-test.ts"),
       "selfTest"
     >;

@@ -35,6 +35,13 @@ describe("without GPUs", () => {
     expect(plan({ workers: 9 }).gpus).toHaveLength(9);
   });
 
+  test("engine webgpu gets one worker: all would compute on the same GPU", () => {
+    expect(plan({ engine: "webgpu", batchSize: 256 })).toEqual({
+      ...{ engine: "webgpu", isolation: "process", gpus: [undefined] },
+    });
+    expect(plan({ engine: "webgpu", workers: 2 }).gpus).toHaveLength(2);
+  });
+
   test("no worker of TensorFlow may take one, and that there is none is said unless none was wanted", () => {
     expect(plan({ engine: "tensorflow" })).toEqual({
       ...{ engine: "tensorflow", isolation: "process", gpus: ["none", "none"] },

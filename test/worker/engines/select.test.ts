@@ -15,6 +15,6 @@ test.each([
 test("an unknown name is refused with the names there are", async () => {
   await expect(createEngine("cuda" as EngineName)).rejects.toMatchObject({
     code: "usage",
-    message: 'there is no engine named "cuda": choose auto, wasm or reference',
+    message: 'there is no engine named "cuda": choose auto, wasm, tensorflow, webgpu or reference',
   });
 });

@@ -46,7 +46,7 @@ export function openTensorFlow({ gpu, deterministic = true }: EngineOptions): Tf
   const { layers, replaced } = usableLayers(tensorFlow, native, composedLayers(tf));
   return {
     name: "tensorflow",
-    ...{ tf, layers },
+    ...{ tf, backend: "tensorflow", layers },
     device: backend.isUsingGpuDevice ? (isGpuWanted ? gpu.name : "GPU (CUDA)") : cpuName(),
     runtime: `TensorFlow ${version}${replaced.length === 0 ? "" : `, composed: ${replaced.join(", ")}`}`,
     // Synchronous on this backend, whatever its promise says.

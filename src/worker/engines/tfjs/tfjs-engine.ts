@@ -21,6 +21,8 @@ import { type FoldedConvolution, type TrainingPass, evaluate, train } from "./ne
 export interface TfjsRuntime {
   readonly name: "tensorflow" | "webgpu";
   readonly tf: typeof core;
+  /** What TensorFlow.js calls it; another engine in the process may have made its own the current one. */
+  readonly backend: string;
   readonly layers: Layers;
   readonly device: string;
   readonly runtime: string;
@@ -66,6 +68,7 @@ export class TfjsEngine implements Engine {
     if (!this.#loaded) throw notLoaded();
     const count = checkShard(shard);
     const { tf, layers } = this.#opened;
+    this.#makeCurrent();
     const uploaded = this.#upload();
     let factors: readonly number[] = [];
     const flat = tf.tidy(() => {
@@ -91,6 +94,7 @@ export class TfjsEngine implements Engine {
     if (!this.#loaded) throw notLoaded();
     const count = checkEvaluation(batch);
     const { tf } = this.#opened;
+    this.#makeCurrent();
     const uploaded = this.#upload();
     const logits = tf.tidy(() => {
       const folded = [this.#fold(1, batch), this.#fold(2, batch)] as const;
@@ -103,6 +107,12 @@ export class TfjsEngine implements Engine {
     this.#forgetUploaded();
     this.#loaded = false;
     await this.#opened.close();
+  }
+
+  #makeCurrent(): void {
+    const { tf, backend } = this.#opened;
+    // At once: both backends are registered by the time they are opened.
+    if (tf.getBackend() !== backend) void tf.setBackend(backend);
   }
 
   #upload(): UploadedParameters {

@@ -26,7 +26,7 @@ interface ListedAdapter {
  *
  * @param gpu the GPU to open, "none" for an adapter on the processor, undefined for whatever is there
  * @param namePart open only an adapter with this in its name; empty for any
- * @throws LockstepError ("failed") when there is no such adapter: nothing else is opened in its place
+ * @throws LockstepError ("usage") when there is no such adapter: nothing else is opened in its place
  */
 export async function openAdapter(
   instance: InstanceOf,
@@ -84,7 +84,7 @@ function notFound(gpu: EngineOptions["gpu"], namePart: string, offered: readonly
   const what = gpu === undefined ? "a GPU" : gpu === "none" ? "a driver that computes on the processor" : gpu.name;
   const wanted = namePart === "" ? what : `${what} with "${namePart}" in its name (WEBGPU_ADAPTER)`;
   const there = offered.length === 0 ? "there is no driver for any" : `there is only ${offered.join("; ")}`;
-  return new LockstepError("failed", `the webgpu engine was to use ${wanted}, but ${there}: ${remedy(gpu)}`);
+  return new LockstepError("usage", `the webgpu engine was to use ${wanted}, but ${there}: ${remedy(gpu)}`);
 }
 
 function remedy(gpu: EngineOptions["gpu"]): string {

@@ -23,7 +23,7 @@ export async function openBackend(
   namePart: string,
 ): Promise<WebGpuBackend> {
   const { tf, dawn, dawnVersion, WebGPUBackend } = await importWebGpu();
-  const { adapter, name, backend } = await openAdapter((option) => instanceOf(dawn, option), gpu, namePart);
+  const { adapter, name, backend: system } = await openAdapter((option) => instanceOf(dawn, option), gpu, namePart);
   const device = await adapter.requestDevice({ requiredLimits: largestLimits(adapter.limits) });
   const watch = new DeviceWatch(device, name);
 
@@ -34,10 +34,9 @@ export async function openBackend(
   invariant(await tf.setBackend("webgpu"), "the webgpu backend starts on an open device");
   return {
     name: "webgpu",
-    tf,
-    layers: composedLayers(tf),
+    ...{ tf, backend: "webgpu", layers: composedLayers(tf) },
     device: name,
-    runtime: `Dawn (webgpu ${dawnVersion}), ${backend}: ${adapter.info.description}`,
+    runtime: `Dawn (webgpu ${dawnVersion}), ${system}: ${adapter.info.description}`,
     read: (tensor: Tensor) => watch.until(tensor.data<"float32">()),
     close: () => {
       tf.removeBackend("webgpu");

@@ -59,7 +59,7 @@ export interface WebGpuPackages {
 
 /**
  * @param load stands in for `import` in tests
- * @throws LockstepError ("failed") when a package is missing or does not load: the message says what would help
+ * @throws LockstepError ("usage") when a package is missing or does not load: the message says what would help
  */
 export async function importWebGpu(
   load: (name: string) => Promise<unknown> = (name) => import(name),
@@ -75,7 +75,7 @@ export async function importWebGpu(
     const what = isMissing
       ? "the webgpu engine needs two more packages"
       : `the webgpu engine's packages do not load (${messageOf(error).split("\n", 1)[0]})`;
-    throw new LockstepError("failed", `${what}: run npm run setup:gpu -- --engine webgpu`, { cause: error });
+    throw new LockstepError("usage", `${what}: run npm run setup:gpu -- --engine webgpu`, { cause: error });
   }
 }
 

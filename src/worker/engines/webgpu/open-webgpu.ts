@@ -16,7 +16,7 @@ let shared: SharedBackend | undefined;
  * Opens a GPU of any maker through WebGPU. The environment variable `WEBGPU_ADAPTER` may hold a part of the name of the
  * one to use, where there are several.
  *
- * @throws LockstepError ("failed") when the packages are missing or there is no such GPU, ("usage") when an engine of this
+ * @throws LockstepError ("usage") when the packages are missing, when there is no such GPU, and when an engine of this
  * thread that is still in use was opened with other options
  */
 export async function openWebGpu({ gpu, deterministic = true }: EngineOptions): Promise<TfjsRuntime> {

@@ -37,6 +37,18 @@ describe.skipIf(tensorFlowMissing !== undefined)(`TensorFlow itself${reason}`, (
     await engine.dispose();
   });
 
+  test("is not disturbed by another backend in the process", async () => {
+    const { parameters, shard } = readGolden("batch-1");
+    const engine = await createEngine("tensorflow", { gpu: "none" });
+    engine.load(parameters);
+    const expected = (await engine.gradients(shard)).gradient.slice();
+    const core = loadTensorFlow();
+    await core.setBackend("cpu");
+    expect((await engine.gradients(shard)).gradient).toEqual(expected);
+    expect(core.getBackend()).toBe("tensorflow");
+    await engine.dispose();
+  });
+
   test("a GPU that was asked for and is not there is an error, whatever TensorFlow would do", async () => {
     const asked: EngineOptions = { gpu: { name: "NVIDIA Imaginary 9000" } };
     await expect(createEngine("tensorflow", asked)).rejects.toMatchObject({

@@ -20,7 +20,7 @@ async function openOnCpu(): Promise<TfjsEngine> {
   await tf.setBackend("cpu");
   return new TfjsEngine({
     name: "webgpu",
-    ...{ tf, layers: composedLayers(tf), device: "cpu", runtime: "TensorFlow.js" },
+    ...{ tf, backend: "cpu", layers: composedLayers(tf), device: "cpu", runtime: "TensorFlow.js" },
     read: (tensor) => tensor.data<"float32">(),
     close: () => {
       closed += 1;
@@ -87,7 +87,7 @@ test("what the device cannot deliver fails the call, and no tensor is left", asy
   const lost = new Error("the device is lost");
   const engine = new TfjsEngine({
     name: "webgpu",
-    ...{ tf, layers: composedLayers(tf), device: "cpu", runtime: "TensorFlow.js" },
+    ...{ tf, backend: "cpu", layers: composedLayers(tf), device: "cpu", runtime: "TensorFlow.js" },
     read: () => Promise.reject(lost),
     close: () => {},
   });

@@ -62,5 +62,5 @@ test.each<[string, readonly string[], EngineOptions["gpu"], string, RegExp]>([
   ["none has the name", [H100], undefined, "intel", /a GPU with "intel" in its name \(WEBGPU_ADAPTER\), but there is/],
 ])("opens nothing when %s", async (_, there, gpu, namePart, message) => {
   const opening = openAdapter(machineWith(...there), gpu, namePart);
-  await expect(opening).rejects.toMatchObject({ code: "failed", message: expect.stringMatching(message) });
+  await expect(opening).rejects.toMatchObject({ code: "usage", message: expect.stringMatching(message) });
 });

@@ -12,7 +12,7 @@ test.each(["@tensorflow/tfjs-core", "webgpu", "@tensorflow/tfjs-backend-webgpu"]
   async (name) => {
     const error = Object.assign(new Error(`Cannot find package '${name}'`), { code: "ERR_MODULE_NOT_FOUND" });
     await expect(importWebGpu(loader(name, error))).rejects.toMatchObject({
-      code: "failed",
+      code: "usage",
       message: "the webgpu engine needs two more packages: run npm run setup:gpu -- --engine webgpu",
       cause: error,
     });
@@ -24,7 +24,7 @@ test("a package that does not load is not taken for one that is missing", async 
     code: "ERR_DLOPEN_FAILED",
   });
   await expect(importWebGpu(loader("webgpu", error))).rejects.toMatchObject({
-    code: "failed",
+    code: "usage",
     message: expect.stringMatching(/packages do not load \(dawn\.node: cannot open shared object file\): run npm run/),
   });
 });

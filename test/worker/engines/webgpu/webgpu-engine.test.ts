@@ -71,7 +71,7 @@ describe.skipIf(webGpuMissing !== undefined)(`the webgpu engine${reason}`, () =>
 
   test("a GPU that was asked for and is not there is an error, whatever else is there", async () => {
     await expect(createEngine("webgpu", { gpu: { name: "NVIDIA Imaginary 9000" } })).rejects.toMatchObject({
-      code: "failed",
+      code: "usage",
       message: expect.stringMatching(/was to use NVIDIA Imaginary 9000, but there is only \S/) as string,
     });
   });
