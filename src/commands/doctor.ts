@@ -3,8 +3,8 @@ import type { DoctorConfig } from "../shared/config.ts";
 import { SIGNAL_EXIT_CODES } from "../shared/errors.ts";
 import { TextOutput, type TextStream } from "../shared/text-output.ts";
 import { onSignal } from "../signals.ts";
-import { machineChecks } from "./doctor-checks.ts";
-import { type Check, type Finding, type Status, findOut } from "./doctor-finding.ts";
+import { machineChecks } from "./doctor/checks.ts";
+import { type Check, type Finding, type Status, findOut } from "./doctor/finding.ts";
 
 /** Where the doctor speaks; `process` is such a place. */
 export interface DoctorIo {

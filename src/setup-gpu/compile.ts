@@ -92,7 +92,7 @@ export async function findCompiler(named: string | undefined, environment = proc
  * Loads a binding in a process of its own, which may crash, and asks for TensorFlow's version.
  * @throws LockstepError ("failed") when it cannot be loaded
  */
-export async function versionOfBinding(file: string): Promise<string> {
+async function versionOfBinding(file: string): Promise<string> {
   const script =
     "process.stdout.write('version=' + require(process.argv[1]).TF_Version + '\\n', () => process.exit());";
   const end = await runCommand(process.execPath, ["-e", script, file], { timeoutMs: LOAD_TIMEOUT_MS });

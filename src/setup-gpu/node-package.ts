@@ -8,7 +8,7 @@ import { LockstepError } from "../shared/errors.ts";
 import { lastLines, runCommand } from "../workshop/run-command.ts";
 
 /** Where lockstep's package.json is: two folders up, from src and from dist. */
-export const LOCKSTEP_FOLDER = fileURLToPath(new URL("../..", import.meta.url));
+const LOCKSTEP_FOLDER = fileURLToPath(new URL("../..", import.meta.url));
 
 export const TENSORFLOW_PACKAGE = "@tensorflow/tfjs-node-gpu";
 /** Packages of the webgpu engine; package.json names their versions as those of optional peers. */

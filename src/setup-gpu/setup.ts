@@ -1,15 +1,14 @@
 /** What `npm run setup:gpu` does. */
 
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { describeSelfTest, type SelfTestResult } from "../engine-self-test/result.ts";
 import { selfTest } from "../engine-self-test/run-self-test.ts";
 import { LockstepError } from "../shared/errors.ts";
 import { formatPlural } from "../shared/format.ts";
 import type { SetupRequest } from "./arguments.ts";
-import { bindingFile, compileBinding, findCompiler, versionOfBinding } from "./compile.ts";
+import { compileBinding, findCompiler } from "./compile.ts";
 import { download } from "./download.ts";
-import { findIn, type Libtensorflow, openLibrary } from "./libtensorflow.ts";
+import { findBinding } from "./installed-binding.ts";
+import type { Libtensorflow } from "./libtensorflow.ts";
 import { installPackages, packageFolder, TENSORFLOW_PACKAGE, WEBGPU_PACKAGES } from "./node-package.ts";
 import { hasNvidiaGpu } from "./nvidia-gpu.ts";
 import { thisPlatform, unsupportedPlatform } from "./platform.ts";
@@ -69,7 +68,7 @@ async function setUpTensorFlow(request: SetupRequest, say: Say): Promise<SetupRe
   say(`Compiling the binding with ${compiler} against ${describe(library)}`);
   const version = await compileBinding({ library, headers, packageFolder: folder, compiler });
   say(`The binding loads TensorFlow ${version}`);
-  return tested(library.folder, library.hasCuda, request, say);
+  return tested(library, request, say);
 }
 
 /** Reports on the binding that is in place. */
@@ -78,33 +77,22 @@ async function check(request: SetupRequest, say: Say): Promise<SetupResult> {
   if (folder === undefined) {
     throw new LockstepError("failed", `${TENSORFLOW_PACKAGE} is not installed: npm run setup:gpu puts it back`);
   }
-  const binding = bindingFile(folder);
-  if (!existsSync(binding)) {
-    throw new LockstepError("failed", `${TENSORFLOW_PACKAGE} has no binding yet (${binding}): run npm run setup:gpu`);
+  const binding = await findBinding(process.env);
+  if (binding === undefined) {
+    throw new LockstepError("failed", `${TENSORFLOW_PACKAGE} has no binding yet: run npm run setup:gpu`);
   }
-  const { needed, runpath } = openLibrary(binding);
-  // The package's own binding comes with a libtensorflow beside it.
-  const folders = runpath.map((each) => each.replace("$ORIGIN", dirname(binding)));
-  const api = needed.find((name) => /^libtensorflow(_cc)?\.so/.test(name)) ?? "libtensorflow.so.2";
-  const used = folders.find((each) => existsSync(join(each, api)));
-  if (used === undefined) {
-    throw new LockstepError(
-      "failed",
-      `the binding was compiled for a libtensorflow that is gone: ${api} is not in ${folders.join(", ")}; run npm run setup:gpu again`,
-    );
-  }
-  const hasCuda = findIn(used)?.hasCuda ?? false;
-  const version = await versionOfBinding(binding);
-  say(`${binding} uses TensorFlow ${version} ${hasCuda ? "with" : "without"} CUDA in ${used}`);
-  return tested(used, hasCuda, request, say);
+  const { packageName, libtensorflow } = binding;
+  if (libtensorflow === undefined) say(`Testing ${packageName}`);
+  else say(`${packageName} uses ${describe(libtensorflow)}`);
+  return tested(libtensorflow, request, say);
 }
 
 async function tested(
-  libtensorflow: string,
-  hasCuda: boolean,
+  library: Libtensorflow | undefined,
   { selfTestTimeoutMs }: SetupRequest,
   say: Say,
 ): Promise<SetupResult> {
+  const hasCuda = library?.hasCuda ?? false;
   const gpuRequired = hasCuda && hasNvidiaGpu();
   if (hasCuda && !gpuRequired)
     say("This TensorFlow has CUDA, but there is no NVIDIA GPU to be seen: testing on the CPU");
@@ -115,7 +103,8 @@ async function tested(
   const timeoutMs = selfTestTimeoutMs ?? (gpuRequired ? GPU_TIMEOUT_MS : undefined);
   const result = await selfTest("tensorflow", { ...withTimeout(timeoutMs), gpuRequired });
   say(describeSelfTest(result));
-  return { ok: result.ok, engine: "tensorflow", libtensorflow, hasCuda, selfTest: result };
+  const used = library === undefined ? {} : { libtensorflow: library.folder, hasCuda };
+  return { ok: result.ok, engine: "tensorflow", ...used, selfTest: result };
 }
 
 function withTimeout(timeoutMs: number | undefined): { timeoutMs?: number } {

@@ -3,9 +3,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { checkNode, checkPort, checkRunFolder, machineChecks } from "../../src/commands/doctor-checks.ts";
+import { checkNode, checkPort, checkRunFolder, machineChecks } from "../../src/commands/doctor/checks.ts";
 import { worstDifference } from "../../src/worker/engines/worst-difference.ts";
-import { type Check, type Finding, findOut } from "../../src/commands/doctor-finding.ts";
+import { type Check, type Finding, findOut } from "../../src/commands/doctor/finding.ts";
 import { doctorCommand } from "../../src/commands/doctor.ts";
 import { PARAMETER_COUNT, tensor } from "../../src/shared/model/lenet5.ts";
 

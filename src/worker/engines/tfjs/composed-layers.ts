@@ -31,7 +31,7 @@ export function composedLayers(tf: Tf): Layers {
 }
 
 /** Mean and biased variance of each channel. */
-export function channelStatistics(tf: Tf, x: core.Tensor4D): { mean: core.Tensor1D; variance: core.Tensor1D } {
+function channelStatistics(tf: Tf, x: core.Tensor4D): { mean: core.Tensor1D; variance: core.Tensor1D } {
   const size = valuesPerChannel(x);
   const mean: core.Tensor1D = tf.div(channelSums(tf, x), size);
   const variance: core.Tensor1D = tf.div(channelSums(tf, tf.square(tf.sub(x, mean))), size);

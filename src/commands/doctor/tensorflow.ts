@@ -1,11 +1,11 @@
 /** What is found about the tensorflow engine: its library, CUDA's libraries, and how it computes. Pure. */
 
-import { SELF_TEST_IMAGES, type SelfTestResult } from "../engine-self-test/result.ts";
-import type { Gpu } from "../worker/gpus/gpu.ts";
-import type { Binding } from "./doctor-binding.ts";
-import { DRIVER_LIBRARY, type CudaNeeds } from "./doctor-cuda-needs.ts";
-import type { Finding } from "./doctor-finding.ts";
-import { findLibraries } from "./doctor-library-search.ts";
+import { SELF_TEST_IMAGES, type SelfTestResult } from "../../engine-self-test/result.ts";
+import type { Gpu } from "../../worker/gpus/gpu.ts";
+import type { Binding } from "../../setup-gpu/installed-binding.ts";
+import { DRIVER_LIBRARY, type CudaNeeds } from "./cuda-needs.ts";
+import type { Finding } from "./finding.ts";
+import { findLibraries } from "../../setup-gpu/library-search.ts";
 
 /** Sets it up for NVIDIA GPUs, with all libraries. */
 const SETUP_CUDA = "npm run setup:gpu -- --download cuda12";
@@ -85,32 +85,33 @@ export function judgeTensorFlow(
   const isOnCpu = /^cpu\b/i.test(device);
   if (gpu !== undefined && isOnCpu) {
     const found = `${runtime} computes on the CPU, although there is a GPU for it: ${gpu.name}`;
-    if (libtensorflow?.hasCuda === false)
+    if (libtensorflow?.hasCuda === false) {
       return { status: "warning", found: `${found}; it is built without CUDA`, fix: SETUP_CUDA };
+    }
     if (reason !== undefined) return { status: "warning", found, fix: `see ${reason}` };
     return { status: "warning", found, fix: `${SETUP} -- --check tells what TensorFlow says about that` };
   }
-  if (!ok)
-    return {
-      status: "warning",
-      found: `does not work: ${withoutAdvice(problem)}`,
-      fix: failureFix(problem, gpu !== undefined),
-    };
+  if (!ok) {
+    const found = `does not work: ${withoutAdvice(problem)}`;
+    return { status: "warning", found, fix: failureFix(problem, gpu !== undefined) };
+  }
   const where = gpu === undefined ? (isOnCpu ? "the CPU" : device) : `GPU ${gpu.index}`;
   const found = `${runtime} on ${where}: ${measured(result)}`;
   return { status: "ok", found: gpu === undefined ? found : `${found}; train with --engine tensorflow` };
 }
 
 function failureFix(problem: string, hasGpu: boolean): string {
+  if (!hasGpu) return SETUP;
   if (problem.startsWith("no result within")) return `${SETUP} -- --check --self-test-timeout 1800`;
-  return hasGpu ? `${SETUP_CUDA}; or see more: ${SETUP} -- --check` : SETUP;
+  return `${SETUP_CUDA}; or see more: ${SETUP} -- --check`;
 }
 
-/** What is wrong alone, without what the engine advises: the doctor knows more. */
+/** What is wrong alone, without what the engine and its test advise: the doctor knows more about the machine. */
 export function withoutAdvice(problem: string): string {
   return problem
     .replace(/^the \w+ engine cannot be loaded: /, "")
-    .replace(/[;:] (run npm run setup:gpu|try --self-test)[^;]*/, "");
+    .replace(/; a GPU that is newer [^;]*/, "")
+    .replace(/[;:] run npm run setup:gpu[^;]*/, "");
 }
 
 /** How fast and how exact: "1.2 ms for 32 images, gradients agree to 6e-6". */

@@ -1,4 +1,4 @@
-import { messageOf } from "../shared/errors.ts";
+import { messageOf } from "../../shared/errors.ts";
 
 /** What the doctor's checks have in common. */
 

@@ -1,11 +1,11 @@
-import type { Dataset } from "../shared/data/dataset.ts";
-import { InputSource } from "../shared/data/input-source.ts";
-import { initialState } from "../shared/model/initialise.ts";
-import { IMAGE_SIZE, PARAMETER_COUNT } from "../shared/model/lenet5.ts";
-import type { ShardInput } from "../worker/engines/engine.ts";
-import { createEngine } from "../worker/engines/select.ts";
-import { worstDifference } from "../worker/engines/worst-difference.ts";
-import type { Finding } from "./doctor-finding.ts";
+import type { Dataset } from "../../shared/data/dataset.ts";
+import { InputSource } from "../../shared/data/input-source.ts";
+import { initialState } from "../../shared/model/initialise.ts";
+import { IMAGE_SIZE, PARAMETER_COUNT } from "../../shared/model/lenet5.ts";
+import type { ShardInput } from "../../worker/engines/engine.ts";
+import { createEngine } from "../../worker/engines/select.ts";
+import { worstDifference } from "../../worker/engines/worst-difference.ts";
+import type { Finding } from "./finding.ts";
 
 /** The usual shard. */
 const SHARD_SIZE = 32;

@@ -1,15 +1,15 @@
 /** What `lockstep doctor` looks at on behalf of the engines that compute on GPUs. */
 
-import type { SelfTestResult } from "../engine-self-test/result.ts";
-import { selfTest } from "../engine-self-test/run-self-test.ts";
-import { packageFolder, WEBGPU_PACKAGES } from "../setup-gpu/node-package.ts";
-import { thisPlatform, unsupportedPlatform } from "../setup-gpu/platform.ts";
-import { type Binding, findBinding } from "./doctor-binding.ts";
-import { cudaNeeds } from "./doctor-cuda-needs.ts";
-import type { Check } from "./doctor-finding.ts";
-import { isDriverTooOld, judgeGpus, lookAtGpus } from "./doctor-gpus.ts";
-import { judgeCudaLibraries, judgeLibtensorflow, judgeTensorFlow, tensorFlowMissing } from "./doctor-tensorflow.ts";
-import { judgeWebGpu, webGpuMissing } from "./doctor-webgpu.ts";
+import type { SelfTestResult } from "../../engine-self-test/result.ts";
+import { selfTest } from "../../engine-self-test/run-self-test.ts";
+import { packageFolder, WEBGPU_PACKAGES } from "../../setup-gpu/node-package.ts";
+import { thisPlatform, unsupportedPlatform } from "../../setup-gpu/platform.ts";
+import { type Binding, findBinding } from "../../setup-gpu/installed-binding.ts";
+import { cudaNeeds } from "./cuda-needs.ts";
+import type { Check } from "./finding.ts";
+import { isDriverTooOld, judgeGpus, lookAtGpus } from "./gpus.ts";
+import { judgeCudaLibraries, judgeLibtensorflow, judgeTensorFlow, tensorFlowMissing } from "./tensorflow.ts";
+import { judgeWebGpu, webGpuMissing } from "./webgpu.ts";
 
 /** nvidia-smi is asked twice, one after the other, and has 10 s each time. Then the GPUs' holders are asked. */
 const GPUS_TIMEOUT_MS = 25_000;

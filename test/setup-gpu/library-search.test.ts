@@ -1,11 +1,6 @@
 import { expect, test } from "vitest";
-import { compareVersions, cudaNeeds } from "../../src/commands/doctor-cuda-needs.ts";
-import {
-  findLibraries,
-  parseLinkerCache,
-  pathFolders,
-  runpathFolders,
-} from "../../src/commands/doctor-library-search.ts";
+import { compareVersions, cudaNeeds } from "../../src/commands/doctor/cuda-needs.ts";
+import { findLibraries, parseLinkerCache, pathFolders, runpathFolders } from "../../src/setup-gpu/library-search.ts";
 
 test("the first folder with a library has it; a longer or shorter name is another library", () => {
   const listings = [

@@ -1,21 +1,21 @@
 /** What `lockstep doctor` looks at. Every check leaves the machine as it was. */
 
-import type { CoordinatorHandlers } from "../shared/transport/transport.ts";
+import type { CoordinatorHandlers } from "../../shared/transport/transport.ts";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { privateEndpoint } from "../private-endpoint.ts";
-import type { DoctorConfig } from "../shared/config.ts";
-import { type Dataset, loadDataset } from "../shared/data/dataset.ts";
-import { messageOf } from "../shared/errors.ts";
-import { formatCount, formatPlural } from "../shared/format.ts";
-import { kernelFile, loadKernels } from "../shared/kernel-module.ts";
-import { KERNEL_MODULES } from "../kernel-modules.ts";
-import { acceleratorChecks } from "./doctor-accelerators.ts";
-import { compareEngines } from "./doctor-engines.ts";
-import type { Check, Finding } from "./doctor-finding.ts";
+import { privateEndpoint } from "../../private-endpoint.ts";
+import type { DoctorConfig } from "../../shared/config.ts";
+import { type Dataset, loadDataset } from "../../shared/data/dataset.ts";
+import { messageOf } from "../../shared/errors.ts";
+import { formatCount, formatPlural } from "../../shared/format.ts";
+import { kernelFile, loadKernels } from "../../shared/kernel-module.ts";
+import { KERNEL_MODULES } from "../../kernel-modules.ts";
+import { acceleratorChecks } from "./accelerators.ts";
+import { compareEngines } from "./engines.ts";
+import type { Check, Finding } from "./finding.ts";
 
 /**
  * All checks of this machine, in an order in which the first problem explains those behind it; what training can do
@@ -109,7 +109,7 @@ async function checkZeroMq(): Promise<Finding> {
   // Loaded here, so that an addon that does not load is a finding; and with require first, since the failed import of a
   // module behind a module rejects once more in Node.js 20, where nobody can catch it.
   createRequire(import.meta.url)("zeromq");
-  const { connectZmq, listenZmq } = await import("../shared/transport/zmq.ts");
+  const { connectZmq, listenZmq } = await import("../../shared/transport/zmq.ts");
   const roundTrip = async (address: string): Promise<string> => {
     const server = await listenZmq(address);
     const client = connectZmq(server.address);

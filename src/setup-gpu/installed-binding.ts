@@ -3,11 +3,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LockstepError, messageOf } from "../shared/errors.ts";
-import { bindingFile } from "../setup-gpu/compile.ts";
-import { findIn, type Libtensorflow, openLibrary } from "../setup-gpu/libtensorflow.ts";
-import { packageFolder, TENSORFLOW_PACKAGE } from "../setup-gpu/node-package.ts";
+import { bindingFile } from "./compile.ts";
+import { findIn, type Libtensorflow, openLibrary } from "./libtensorflow.ts";
+import { packageFolder, TENSORFLOW_PACKAGE } from "./node-package.ts";
 import { runCommand } from "../workshop/run-command.ts";
-import { findLibraries, type Listing, parseLinkerCache, pathFolders, runpathFolders } from "./doctor-library-search.ts";
+import { findLibraries, type Listing, parseLinkerCache, pathFolders, runpathFolders } from "./library-search.ts";
 
 /** In the order in which the engine tries them. */
 const PACKAGES = [TENSORFLOW_PACKAGE, "@tensorflow/tfjs-node"] as const;

@@ -1,12 +1,12 @@
 /** The GPUs of this machine: which may be used, who uses them, and whether their driver is good enough. */
 
 import { existsSync } from "node:fs";
-import { discoverGpus } from "../worker/gpus/discover-gpus.ts";
-import { gpuHolder, type Holder } from "../worker/gpus/gpu-claim.ts";
-import type { FoundGpus, Gpu } from "../worker/gpus/gpu.ts";
-import { runCommand } from "../workshop/run-command.ts";
-import { compareVersions, type CudaNeeds } from "./doctor-cuda-needs.ts";
-import type { Finding } from "./doctor-finding.ts";
+import { discoverGpus } from "../../worker/gpus/discover-gpus.ts";
+import { gpuHolder, type Holder } from "../../worker/gpus/gpu-claim.ts";
+import type { FoundGpus, Gpu } from "../../worker/gpus/gpu.ts";
+import { runCommand } from "../../workshop/run-command.ts";
+import { compareVersions, type CudaNeeds } from "./cuda-needs.ts";
+import type { Finding } from "./finding.ts";
 
 export interface ClaimedGpu extends Gpu {
   /** Who computes on it; "unknown" when that does not say who it is. */

@@ -1,6 +1,6 @@
-import type { SelfTestResult } from "../engine-self-test/result.ts";
-import type { Finding } from "./doctor-finding.ts";
-import { measured, withoutAdvice } from "./doctor-tensorflow.ts";
+import type { SelfTestResult } from "../../engine-self-test/result.ts";
+import type { Finding } from "./finding.ts";
+import { measured, withoutAdvice } from "./tensorflow.ts";
 
 /** What is found about the webgpu engine. Pure. */
 
@@ -11,8 +11,9 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|basic render/i;
 
 /** @param missing names of packages that are not installed */
 export function webGpuMissing(missing: readonly string[], all: readonly string[]): Finding {
-  if (missing.length === all.length)
+  if (missing.length === all.length) {
     return { status: "ok", found: `not set up (optional); ${SETUP_WEBGPU} sets it up` };
+  }
   return { status: "warning", found: `half set up: ${missing.join(", ")} is not installed`, fix: SETUP_WEBGPU };
 }
 
