@@ -78,7 +78,7 @@ export function checkNode(version: string, required: string): Finding {
 }
 
 function requiredNode(): string {
-  const manifest = createRequire(import.meta.url)("../../package.json") as { readonly engines: { node: string } };
+  const manifest = createRequire(import.meta.url)("../../../package.json") as { readonly engines: { node: string } };
   return manifest.engines.node;
 }
 
