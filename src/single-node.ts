@@ -1,6 +1,8 @@
-import type { Signal } from "./shared/errors.ts";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { autoWorkers } from "./auto-workers.ts";
+import { findCheckpoint } from "./coordinator/checkpoint-store.ts";
+import { CHECKPOINTS } from "./coordinator/run-directory.ts";
 import { prepareTrainingRun } from "./coordinator/training-run.ts";
 import type { Coordinator } from "./coordinator/coordinator.ts";
 import { LocalWorkers } from "./local-workers/local-workers.ts";
@@ -10,9 +12,11 @@ import { launchThread } from "./local-workers/thread.ts";
 import { planWorkers, wantsGpus, type WorkerPlan } from "./local-workers/worker-plan.ts";
 import { privateEndpoint } from "./private-endpoint.ts";
 import { systemClock } from "./shared/clock.ts";
+import { engineOf, isolationOf } from "./shared/config-gpus.ts";
 import type { TrainConfig } from "./shared/config.ts";
 import { type Dataset, loadDataset, summarise } from "./shared/data/dataset.ts";
 import { inSharedMemory } from "./shared/data/shared-dataset.ts";
+import { EXIT_CODES, LockstepError, type Signal } from "./shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
 import { ThreadNetwork } from "./shared/transport/threads.ts";
 import type { CoordinatorTransport } from "./shared/transport/transport.ts";
@@ -38,6 +42,22 @@ export interface SingleNodeRun {
  * @throws LockstepError "usage" for GPUs that are not there, "failed" for those that others use
  */
 export async function planLocalWorkers(config: TrainConfig): Promise<WorkerPlan> {
+  try {
+    return await planOnThisMachine(config);
+  } catch (thrown) {
+    // The result of a complete run is told again, whatever machine is asked.
+    if (await isCompleteRun(config)) return { engine: engineOf(config), isolation: isolationOf(config), gpus: [] };
+    throw thrown;
+  }
+}
+
+async function isCompleteRun({ resume, runDir, epochs }: TrainConfig): Promise<boolean> {
+  if (!resume || runDir === undefined) return false;
+  const found = await findCheckpoint(join(runDir, CHECKPOINTS)).catch(() => undefined);
+  return found !== undefined && found.checkpoint.progress.evaluatedEpochs >= epochs;
+}
+
+async function planOnThisMachine(config: TrainConfig): Promise<WorkerPlan> {
   const found = wantsGpus(config) ? await discoverGpus() : { gpus: [] };
   const plan = planWorkers(config, availableParallelism(), found);
   if (!config.shareGpu) {
@@ -80,18 +100,27 @@ export async function startSingleNode(
     const interrupt = (signal: Signal): void => coordinator.interrupt(signal);
     if (run.isComplete) return { runDir, metricsUrl, result: run.run().finally(() => link.remove()), interrupt };
     if (plan.warning !== undefined) onEvent({ type: "warning", message: plan.warning });
+    let refused: "usage" | "refused" | undefined;
     workers = new LocalWorkers({
       count,
       needed: Math.max(1, config.minWorkers),
       clock: systemClock,
       launch: link.launcher(run.coordinator),
-      onTooFew: (message) => run.coordinator.giveUp(message),
+      onTooFew: (message, code) => {
+        // What they were asked to compute with, or on, cannot be had: more workers would not help.
+        if (code === EXIT_CODES.usage) refused = "usage";
+        if (code === EXIT_CODES.refused) refused = "refused";
+        run.coordinator.giveUp(message);
+      },
       onWarning: (message) => onEvent({ type: "warning", message }),
     });
     const started = workers;
     const finish = async (): Promise<TrainingResult> => {
       try {
         return await run.run();
+      } catch (thrown) {
+        const isTooFew = thrown instanceof LockstepError && thrown.code === "not-enough-workers";
+        throw isTooFew && refused !== undefined ? new LockstepError(refused, thrown.message) : thrown;
       } finally {
         await started.close();
         link.remove();

@@ -19,7 +19,7 @@ export async function evalCommand(config: EvalConfig): Promise<number> {
   const dataset = await loadDataset(config.data);
   // It is short, and needs little: a GPU that trains can do it on the side.
   const binding = await bindGpu({
-    ...{ engine: config.engine, gpu: config.gpu, shareGpu: true },
+    ...{ engine: config.engine, gpu: config.gpu, shareGpu: true, withoutClaim: true },
     what: `lockstep eval of ${config.checkpoint}`,
   });
   if (binding.note !== undefined) process.stderr.write(`lockstep eval: ${binding.note}\n`);

@@ -14,7 +14,7 @@ import { Worker } from "../worker/worker.ts";
 export async function workerCommand(config: WorkerConfig): Promise<number> {
   const isChild = process.env[CHILD_MARK] !== undefined;
   if (isChild) followParent();
-  const given = process.env[CHILD_GPU];
+  const given = isChild ? process.env[CHILD_GPU] : undefined;
   const binding = await bindGpu({
     ...{ engine: config.engine, gpu: config.gpu, shareGpu: config.shareGpu },
     what: `lockstep worker for ${config.connect}`,

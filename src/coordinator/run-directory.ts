@@ -12,7 +12,7 @@ import { type RunPosition, trimMetrics } from "./trim-metrics.ts";
 
 const CONFIG = "config.json";
 const METRICS = "metrics.ndjson";
-const CHECKPOINTS = "checkpoints";
+export const CHECKPOINTS = "checkpoints";
 
 /** Lines wait for company up to this size and age, or the end of the epoch. */
 const BUFFER_CHARACTERS = 16_384;

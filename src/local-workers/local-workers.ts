@@ -26,9 +26,9 @@ export interface LocalWorkersOptions {
   readonly count: number;
   readonly launch: Launch;
   readonly clock: Pick<Clock, "now">;
-  /** Fewer than `needed` are left, and none will be started again. */
+  /** Fewer than `needed` are left, and none will be started again; with the last one's exit code. */
   readonly needed: number;
-  readonly onTooFew: (message: string) => void;
+  readonly onTooFew: (message: string, code: number | undefined) => void;
   readonly onWarning: (message: string) => void;
 }
 
@@ -123,7 +123,8 @@ export class LocalWorkers {
       this.#startAfter(slot, pauseMs(slot.deaths, !this.#isAnyAlive()));
       this.#muteIfFlapping(slot, name, reason);
     } else {
-      this.#giveUp(mayRestart ? ", again and again" : "", `${reason}${lastWords === "" ? "" : ` (${lastWords})`}`);
+      const last = `${reason}${lastWords === "" ? "" : ` (${lastWords})`}`;
+      this.#giveUp(mayRestart ? ", again and again" : "", last, code);
     }
     if (!this.#isAnyAlive()) this.#hurry();
   }
@@ -159,11 +160,11 @@ export class LocalWorkers {
     );
   }
 
-  #giveUp(often: string, last: string): void {
+  #giveUp(often: string, last: string, code: number | undefined): void {
     const left = this.#slots.filter(({ worker, next }) => worker !== undefined || next !== undefined).length;
     const message = `${lost(this.#slots.length - left, this.#slots.length)} ended${often}; the last time: ${last}`;
     if (left >= this.#options.needed) this.#options.onWarning(message);
-    else this.#options.onTooFew(message);
+    else this.#options.onTooFew(message, code);
   }
 }
 

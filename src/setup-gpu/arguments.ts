@@ -89,8 +89,8 @@ export function parseSetupArguments(argv: readonly string[], environment: NodeJS
   if (check && (libtensorflow ?? download ?? headers) !== undefined) {
     throw usage("--check changes nothing and takes no libtensorflow");
   }
-  if (engine === "webgpu" && (libtensorflow ?? download ?? headers) !== undefined) {
-    throw usage("the webgpu engine takes no libtensorflow");
+  if (engine === "webgpu" && (libtensorflow ?? download ?? headers ?? values.compiler ?? values.cache) !== undefined) {
+    throw usage("the webgpu engine takes no libtensorflow, and nothing is compiled for it");
   }
   const seconds = values["self-test-timeout"];
   if (seconds !== undefined && !(Number(seconds) >= 1 && Number(seconds) <= 86_400)) {

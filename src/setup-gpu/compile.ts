@@ -1,6 +1,6 @@
 /** Compiles the binding of @tensorflow/tfjs-node-gpu against a libtensorflow, and puts it in its place. */
 
-import { mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LockstepError } from "../shared/errors.ts";
 import { writeHeaderShims } from "./header-shims.ts";
@@ -69,6 +69,7 @@ export async function compileBinding(compilation: Compilation): Promise<string> 
         `${compiler} could not compile the binding (exit code ${code}): ${first.trim()}; it ran: ${compiler} ${args.join(" ")}`,
       );
     }
+    if (!existsSync(output)) throw new LockstepError("failed", `${compiler} made nothing: is it a C++ compiler?`);
     const version = await versionOfBinding(output);
     checkVersion(version);
     renameSync(output, target);
@@ -82,7 +83,8 @@ export async function findCompiler(named: string | undefined, environment = proc
   const candidates =
     named !== undefined ? [named] : [...(CXX === undefined || CXX === "" ? [] : [CXX]), "g++", "clang++"];
   for (const compiler of candidates) {
-    const { code } = await runCommand(compiler, ["--version"]);
+    // A folder, or a file that may not be run, is no compiler either.
+    const { code } = await runCommand(compiler, ["--version"]).catch(() => ({ code: undefined }));
     if (code === 0) return compiler;
   }
   throw noCompiler(candidates.join(", "));

@@ -1,10 +1,14 @@
 import { existsSync } from "node:fs";
+import { discoverGpus } from "../worker/gpus/discover-gpus.ts";
 
-/** What the driver makes: a device for programs, on Linux and in Windows' subsystem for it. */
-const DEVICES = ["/dev/nvidiactl", "/dev/dxg"];
+/** What the driver makes on Linux: there also where nvidia-smi is not, as in some containers. */
+const DEVICE = "/dev/nvidiactl";
 
 /** Whether there is an NVIDIA GPU with a driver, and the environment does not hide it. */
-export function hasNvidiaGpu({ CUDA_VISIBLE_DEVICES: visible }: NodeJS.ProcessEnv = process.env): boolean {
+export async function hasNvidiaGpu(environment: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+  const { gpus, reason } = await discoverGpus(environment);
+  if (gpus.length > 0) return true;
+  const { CUDA_VISIBLE_DEVICES: visible } = environment;
   const isHidden = visible !== undefined && /^(|-1|none|NoDevFiles)$/.test(visible.trim());
-  return !isHidden && DEVICES.some((device) => existsSync(device));
+  return reason === "nvidia-smi is not installed" && !isHidden && existsSync(DEVICE);
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { runCommand } from "../workshop/run-command.ts";
 
-/** A Python 3 that runs: what PYTHON names, else the active virtual environment's, else python3; undefined without any. */
+/** A Python 3 that runs: what PYTHON names, if it is set; else the active virtual environment's, else python3. */
 export async function findPython(environment: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
   for (const python of pythons(environment)) {
     const { code, stdout } = await runCommand(python, ["-c", "import sys; print(sys.version_info[0])"]).catch(() => ({
@@ -19,8 +19,8 @@ export async function sitePackages(python: string): Promise<string[]> {
   return code === 0 ? stdout.split("\n").filter((line) => line.startsWith("/")) : [];
 }
 
-function pythons({ PYTHON, VIRTUAL_ENV }: NodeJS.ProcessEnv): string[] {
-  const named = PYTHON === undefined || PYTHON === "" ? [] : [PYTHON];
+function pythons({ PYTHON = "", VIRTUAL_ENV }: NodeJS.ProcessEnv): string[] {
+  if (PYTHON !== "") return [PYTHON];
   const active = VIRTUAL_ENV === undefined || VIRTUAL_ENV === "" ? [] : [join(VIRTUAL_ENV, "bin", "python")];
-  return [...named, ...active, "python3", "python"];
+  return [...active, "python3", "python"];
 }

@@ -21,7 +21,7 @@ export async function libtensorflowFor(request: SetupRequest, say: Say): Promise
   const { libtensorflow: path, download: flavour, cacheFolder } = request;
   if (path !== undefined) return libtensorflowAt(path, cacheFolder, say);
   if (flavour !== undefined) return downloaded(flavour, cacheFolder, say);
-  const [best] = await search(cacheFolder, hasNvidiaGpu());
+  const [best] = await search(cacheFolder, await hasNvidiaGpu());
   if (best !== undefined) return best;
   throw new LockstepError(
     "failed",

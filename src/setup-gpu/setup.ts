@@ -93,10 +93,11 @@ async function tested(
   say: Say,
 ): Promise<SetupResult> {
   const hasCuda = library?.hasCuda ?? false;
-  const gpuRequired = hasCuda && hasNvidiaGpu();
+  const hasGpu = await hasNvidiaGpu();
+  const gpuRequired = hasCuda && hasGpu;
   if (hasCuda && !gpuRequired)
     say("This TensorFlow has CUDA, but there is no NVIDIA GPU to be seen: testing on the CPU");
-  if (!hasCuda && hasNvidiaGpu()) {
+  if (!hasCuda && hasGpu) {
     say("This TensorFlow has no CUDA and will not use the GPU that is there: npm run setup:gpu -- --download cuda12");
   }
   if (gpuRequired) say("Testing on the GPU; the first time may take minutes");

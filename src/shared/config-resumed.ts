@@ -29,6 +29,8 @@ export function withResumedRun(command: CommandName, layers: readonly ConfigLaye
   const left = new Set<string>(OPTIONS_OF_ONE_START);
   // Another recipe is meant to set what recipes set. Whether the run can go on with that is found out later.
   if (recipe !== undefined && recipe !== run.values.recipe) for (const key of RECIPE_KEYS) left.add(key);
+  // The run's GPUs are for the run's engine.
+  if (given(layers, "engine") !== undefined) for (const key of ["gpus", "shareGpu"]) left.add(key);
   const values = Object.fromEntries(Object.entries(run.values).filter(([key]) => !left.has(key)));
   return [...layers, folder, { values, nameOf: run.nameOf }];
 }

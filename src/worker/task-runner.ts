@@ -7,7 +7,7 @@ import {
   SLICES,
   STATISTICS_IN_DENSE,
 } from "../shared/model/contribution.ts";
-import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT } from "../shared/model/lenet5.ts";
+import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATISTIC_COUNT } from "../shared/model/lenet5.ts";
 import type { Assign, Evaluate, Welcome } from "../shared/protocol/messages.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import type { DenseFinal, Engine, ShardGradient } from "./engines/engine.ts";
@@ -54,7 +54,10 @@ export class TaskRunner {
     this.#test = new InputSource(dataset.test);
   }
 
-  /** Makes ready for a run: allocates, and computes one shard of zeros so that the first real one is not slowed down. */
+  /**
+   * Makes ready for a run: allocates, and computes one shard of zeros, both ways, so that the first real ones are not
+   * slowed down by what is loaded and compiled for them.
+   */
   async prepare({ shardSize, augment, seed }: Welcome): Promise<void> {
     for (const slice of SLICE_NAMES) this.#loaded[slice] = undefined;
     this.#gathered = undefined;
@@ -64,6 +67,8 @@ export class TaskRunner {
     const images = this.#images.subarray(0, shardSize * IMAGE_SIZE).fill(0);
     const labels = this.#labels.subarray(0, shardSize).fill(0);
     await this.#engine.gradients({ images, labels, globalCount: shardSize });
+    const runningVar = new Float32Array(STATISTIC_COUNT / 2).fill(1);
+    await this.#engine.evaluate({ images, labels, runningMean: new Float32Array(STATISTIC_COUNT / 2), runningVar });
   }
 
   /** @param frame the slice's float32 values as received */

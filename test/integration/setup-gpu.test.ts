@@ -20,9 +20,9 @@ import type { SetupResult } from "../../src/setup-gpu/setup.ts";
 
 /** `npm run setup:gpu` with a real compiler and a real TensorFlow, in a copy of what it changes. */
 
-const LIBTENSORFLOW = process.env["LOCKSTEP_TEST_LIBTENSORFLOW"];
+const LIBTENSORFLOW = process.env["LIBTENSORFLOW_FOR_TESTS"];
 const REASON =
-  LIBTENSORFLOW === undefined ? " (LOCKSTEP_TEST_LIBTENSORFLOW names no wheel or folder of TensorFlow)" : "";
+  LIBTENSORFLOW === undefined ? " (LIBTENSORFLOW_FOR_TESTS names no wheel or folder of TensorFlow)" : "";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PACKAGE = "@tensorflow/tfjs-node-gpu";
 
@@ -124,7 +124,7 @@ describe.skipIf(LIBTENSORFLOW === undefined)(`with a real TensorFlow${REASON}`, 
     expect(args).toEqual(expect.arrayContaining(["install", "--no-save", "--ignore-scripts", "webgpu@0.6.2"]));
 
     const checked = await setUp(["--check"]);
-    expect(checked.stderr).toContain(`${binding()} uses TensorFlow `);
+    expect(checked.stderr).toMatch(/^@tensorflow\/tfjs-node-gpu 4\.22\.0 uses TensorFlow /m);
     expect(checked.stderr).toContain(` in ${unpacked}\n`);
     expect(checked.code).toBe(0);
   });

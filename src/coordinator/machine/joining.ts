@@ -80,8 +80,8 @@ export function welcomeReady(draft: Draft, member: Member): void {
 /** Engines that give the same bits on any machine. */
 const SAME_EVERYWHERE: readonly string[] = ["wasm", "reference"];
 
-function arithmeticOf({ engine, device, runtime }: Member): Arithmetic {
-  const place = runtime === undefined ? device : `${device} with ${runtime}`;
+function arithmeticOf({ engine, device, runtime, driver }: Member): Arithmetic {
+  const place = [device, runtime, driver && `driver ${driver}`].filter((part) => part !== undefined).join(", ");
   return { engine, place: SAME_EVERYWHERE.includes(engine) ? "" : place };
 }
 

@@ -5,8 +5,8 @@ export type EngineName = "wasm" | "tensorflow" | "webgpu" | "reference";
 /** What an engine is asked for, beyond its name; `wasm` and `reference` have no use for it. */
 export interface EngineOptions {
   /**
-   * The GPU to compute on: the engine fails rather than use anything else. "none": it must not use one. Left out, it
-   * uses what the environment shows it.
+   * The GPU to compute on: the engine fails rather than use none. "none": it must not use one. Left out, it uses the first
+   * that the environment shows it, or the CPU.
    */
   readonly gpu?: GpuDescription | "none";
   /** Whether the same call must give the same bits, which may be slower on a GPU. Default: true. */
@@ -16,6 +16,8 @@ export interface EngineOptions {
 export interface GpuDescription {
   /** As its maker calls it: "NVIDIA H100 80GB HBM3". */
   readonly name: string;
+  /** CUDA's name for it, "GPU-..." or "MIG-...": with it the tensorflow engine sees no other. */
+  readonly uuid?: string;
   /** Version of its driver. */
   readonly driver?: string;
 }

@@ -10,6 +10,7 @@ export const ENGINE_NAMES = ["wasm", "tensorflow", "webgpu", "reference"] as con
  * @throws LockstepError ("usage") when there is no such engine, or it cannot run here: the message says what would help
  */
 export async function createEngine(name: EngineName | "auto", options: EngineOptions = {}): Promise<Engine> {
+  checkOptions(options);
   switch (name) {
     case "auto":
     case "wasm": {
@@ -36,5 +37,14 @@ export async function createEngine(name: EngineName | "auto", options: EngineOpt
         "usage",
         `there is no engine named "${String(name)}": choose auto, ${ENGINE_NAMES.slice(0, -1).join(", ")} or ${ENGINE_NAMES.at(-1)}`,
       );
+  }
+}
+
+/** @throws LockstepError ("usage") for what JavaScript lets through */
+function checkOptions({ gpu }: EngineOptions): void {
+  const isGpu = gpu === undefined || gpu === "none" || (typeof gpu === "object" && typeof gpu?.name === "string");
+  if (!isGpu) {
+    const message = `gpu is ${JSON.stringify(gpu)}: leave it out, or pass "none" or a GPU, { name, uuid }`;
+    throw new LockstepError("usage", message);
   }
 }

@@ -19,6 +19,8 @@ export interface GpuRequest {
   readonly gpu: "auto" | "none" | number;
   /** Takes a GPU that somebody else has as well. */
   readonly shareGpu: boolean;
+  /** Leaves the GPU free for others all the same: for what is short and needs little. Default: false. */
+  readonly withoutClaim?: boolean;
   /** What this process is and for whom it works, for others who want the same GPU. */
   readonly what: string;
   /** What `lockstep train` has found: nvidia-smi is not asked again. */
@@ -66,11 +68,15 @@ export async function bindGpu(request: GpuRequest, environment: NodeJS.ProcessEn
 /** The first of these GPUs that is free. Of workers that are started together each gets another one. */
 async function take(
   candidates: readonly Gpu[],
-  { shareGpu, what }: GpuRequest,
+  { shareGpu, what, withoutClaim = false }: GpuRequest,
 ): Promise<{ gpu: Gpu; claim: Claim | undefined }> {
   const deadline = performance.now() + (shareGpu ? 0 : DYING_MS);
   for (;;) {
     for (const gpu of candidates) {
+      if (withoutClaim) {
+        if ((await gpuHolder(gpu.uuid)) === undefined) return { gpu, claim: undefined };
+        continue;
+      }
       const claim = await claimGpu(gpu.uuid, what);
       if (claim !== undefined) return { gpu, claim };
     }

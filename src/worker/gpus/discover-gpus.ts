@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { messageOf, systemCode } from "../../shared/errors.ts";
 import type { FoundGpus } from "./gpu.ts";
-import { NVIDIA_SMI_QUERY, parseNvidiaSmi } from "./nvidia-smi.ts";
+import { isUnknownField, NVIDIA_SMI_QUERIES, parseNvidiaSmi } from "./nvidia-smi.ts";
 import { visibleGpus } from "./visible-gpus.ts";
 
 /** Which NVIDIA GPUs this machine has, as nvidia-smi tells. */
@@ -30,27 +30,33 @@ export async function discoverGpus(environment: NodeJS.ProcessEnv = process.env)
     const gpus = visibleGpus(physical, variable);
     if (gpus.length > 0) return { gpus };
     if (physical.length === 0) return { gpus, reason: "nvidia-smi lists no GPU" };
+    if (variable === undefined) return { gpus, reason: CUT };
     return { gpus, reason: `CUDA_VISIBLE_DEVICES is "${variable}", which leaves none of ${physical.length}` };
   } catch (thrown) {
     return { gpus: [], reason: messageOf(thrown) };
   }
 }
 
+const CUT = "all are cut into instances (MIG): nvidia-smi -L lists these, and CUDA_VISIBLE_DEVICES may name one";
+
 type Answer = { readonly text: string } | { readonly reason: string };
 
 async function askNvidiaSmi(environment: NodeJS.ProcessEnv): Promise<Answer> {
   for (const program of PROGRAMS) {
-    const answer = await run(program, environment);
-    if (answer !== undefined) return answer;
+    for (const query of NVIDIA_SMI_QUERIES) {
+      const answer = await run(program, query, environment);
+      if (answer === undefined) break;
+      if ("text" in answer || !isUnknownField(answer.reason)) return answer;
+    }
   }
   return { reason: "nvidia-smi is not installed" };
 }
 
 /** Undefined where there is no such program. */
-function run(program: string, environment: NodeJS.ProcessEnv): Promise<Answer | undefined> {
+function run(program: string, query: readonly string[], environment: NodeJS.ProcessEnv): Promise<Answer | undefined> {
   const options = { timeout: TIMEOUT_MS, killSignal: "SIGKILL", env: environment, windowsHide: true } as const;
   return new Promise((resolve) => {
-    execFile(program, NVIDIA_SMI_QUERY, options, (error, stdout, stderr) => {
+    execFile(program, query, options, (error, stdout, stderr) => {
       if (error === null) resolve({ text: stdout });
       else if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) resolve(undefined);
       else if (error.killed === true) resolve({ reason: `nvidia-smi did not answer within ${TIMEOUT_MS / 1000} s` });

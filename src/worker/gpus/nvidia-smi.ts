@@ -2,10 +2,24 @@ import { LockstepError } from "../../shared/errors.ts";
 
 /** What nvidia-smi is asked, and how its answer reads. Pure. */
 
-const FIELDS = ["index", "uuid", "name", "driver_version", "memory.total", "compute_cap", "mig.mode.current"] as const;
+const FIELDS = ["index", "uuid", "name", "driver_version", "memory.total", "compute_cap", "mig.mode.current"];
+const OLD_FIELDS = FIELDS.filter((field) => field !== "compute_cap");
 
-/** Arguments after which `parseNvidiaSmi` understands the answer. */
-export const NVIDIA_SMI_QUERY: readonly string[] = [`--query-gpu=${FIELDS.join()}`, "--format=csv,noheader,nounits"];
+const FORMAT = "--format=csv,noheader,nounits";
+
+/**
+ * Arguments after which `parseNvidiaSmi` understands the answer, to be tried in this order: drivers before 510 refuse a
+ * query that names what they do not know.
+ */
+export const NVIDIA_SMI_QUERIES: readonly (readonly string[])[] = [
+  [`--query-gpu=${FIELDS.join()}`, FORMAT],
+  [`--query-gpu=${OLD_FIELDS.join()}`, FORMAT],
+];
+
+/** Whether this is how nvidia-smi refuses a field. */
+export function isUnknownField(output: string): boolean {
+  return /is not a valid field to query/i.test(output);
+}
 
 /** A GPU as nvidia-smi numbers it. */
 export interface PhysicalGpu {
@@ -23,7 +37,7 @@ export interface PhysicalGpu {
 const UNKNOWN = /^\[.*\]$/;
 
 /**
- * The GPUs in nvidia-smi's answer to `NVIDIA_SMI_QUERY`. One without a UUID cannot be told to CUDA, and is left out.
+ * The GPUs in nvidia-smi's answer to one of `NVIDIA_SMI_QUERIES`. One without a UUID cannot be told to CUDA, and is left out.
  * @throws LockstepError "failed" for a line that is no such answer
  */
 export function parseNvidiaSmi(answer: string): readonly PhysicalGpu[] {
@@ -33,6 +47,7 @@ export function parseNvidiaSmi(answer: string): readonly PhysicalGpu[] {
 
 function parseLine(line: string): PhysicalGpu | undefined {
   const values = line.split(",").map((value) => value.trim());
+  if (values.length === OLD_FIELDS.length) values.splice(FIELDS.indexOf("compute_cap"), 0, "[N/A]");
   const [index = "", uuid = "", name = "", driver = "", memory = "", capability = "", mig = ""] = values;
   if (UNKNOWN.test(uuid) && values.length === FIELDS.length) return undefined;
   const isUnderstood =
@@ -41,7 +56,8 @@ function parseLine(line: string): PhysicalGpu | undefined {
     /^GPU-[\da-f-]+$/i.test(uuid) &&
     name !== "" &&
     (/^\d+$/.test(memory) || UNKNOWN.test(memory)) &&
-    (/^\d+\.\d+$/.test(capability) || UNKNOWN.test(capability));
+    (/^\d+\.\d+$/.test(capability) || UNKNOWN.test(capability)) &&
+    (/^(Enabled|Disabled)$/.test(mig) || UNKNOWN.test(mig));
   if (!isUnderstood) {
     const found = line.length > 200 ? `${line.slice(0, 200)}...` : line;
     throw new LockstepError("failed", `nvidia-smi printed "${found}", expected: ${FIELDS.join(", ")}`);

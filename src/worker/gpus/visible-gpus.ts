@@ -13,7 +13,8 @@ import type { PhysicalGpu } from "./nvidia-smi.ts";
  * @param variable the value of CUDA_VISIBLE_DEVICES; undefined where it is not set
  */
 export function visibleGpus(gpus: readonly PhysicalGpu[], variable: string | undefined): readonly Gpu[] {
-  if (variable === undefined) return gpus.map((gpu, index) => gpuOf(gpu, index));
+  // Of one that is cut into instances CUDA shows a part, and which one is not to be known from here.
+  if (variable === undefined) return gpus.filter(({ isCut }) => !isCut).map((gpu, index) => gpuOf(gpu, index));
   const visible: Gpu[] = [];
   for (const entry of variable.split(",").map((each) => each.trim())) {
     const gpu = entry.startsWith("MIG-")

@@ -159,18 +159,19 @@ describe("workers that come", () => {
     [
       "device",
       { device: "NVIDIA T4" },
-      "devices are mixed (NVIDIA H100 with TensorFlow 2; NVIDIA T4 with TensorFlow 2)",
+      "devices are mixed (NVIDIA H100, TF 2, driver 550; NVIDIA T4, TF 2, driver 550)",
     ],
     [
       "library",
-      { runtime: "TensorFlow 3" },
-      "devices are mixed (NVIDIA H100 with TensorFlow 2; NVIDIA H100 with TensorFlow 3)",
+      { runtime: "TF 3" },
+      "devices are mixed (NVIDIA H100, TF 2, driver 550; NVIDIA H100, TF 3, driver 550)",
     ],
+    ["driver", { driver: "551" }, "devices are mixed (NVIDIA H100, TF 2, driver 550; NVIDIA H100, TF 2, driver 551)"],
     ["engine", { engine: "webgpu", device: "cpu" }, "engines are mixed (tensorflow, webgpu)"],
   ])("with another %s, on which their numbers depend, are reported once", (_, changes, what) => {
     begin([]);
-    const first = { engine: "tensorflow", device: "NVIDIA H100", runtime: "TensorFlow 2", driver: "550" };
-    const hellos = [first, { ...first, driver: "551" }, { ...first, ...changes }, { ...first, ...changes }, first];
+    const first = { engine: "tensorflow", device: "NVIDIA H100", runtime: "TF 2", driver: "550" };
+    const hellos = [first, first, { ...first, ...changes }, { ...first, ...changes }, first];
     for (const [i, hello] of hellos.entries()) {
       script.hello(`${i}`, hello);
       script.ready(`${i}`);

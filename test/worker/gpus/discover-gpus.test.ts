@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -43,4 +43,25 @@ test("a program that may not be started is told apart from one that is not there
   const bin = join(folder, "fake-nvidia-smi");
   chmodSync(join(bin, "nvidia-smi"), 0o644);
   expect((await discoverGpus({ PATH: bin })).reason).toMatch(/^nvidia-smi failed: .*EACCES/);
+});
+
+test("drivers that do not know all that is asked for are asked for less", async () => {
+  const PATH = fakeNvidiaSmi(folder, []);
+  const script = [
+    "#!/bin/sh",
+    'case "$1" in *compute_cap*) echo "Field \\"compute_cap\\" is not a valid field to query."; exit 2;; esac',
+    "echo '0, GPU-aa, Tesla V100-SXM2-16GB, 470.182.03, 16160, [N/A]'",
+  ];
+  writeFileSync(join(folder, "fake-nvidia-smi", "nvidia-smi"), script.join("\n"));
+  const gpu = { index: 0, uuid: "GPU-aa", name: "Tesla V100-SXM2-16GB", driver: "470.182.03", memoryMiB: 16_160 };
+  expect(await discoverGpus({ PATH })).toEqual({ gpus: [gpu] });
+});
+
+test("one that is cut into instances is not offered whole", async () => {
+  const cut = gpuLine(0, "GPU-aa").replace("Disabled", "Enabled");
+  const both = { PATH: fakeNvidiaSmi(folder, [cut, gpuLine(1, "GPU-bb")]) };
+  expect((await discoverGpus(both)).gpus.map(({ uuid }) => uuid)).toEqual(["GPU-bb"]);
+  const found = await discoverGpus({ PATH: fakeNvidiaSmi(folder, [cut]) });
+  expect(found.gpus).toEqual([]);
+  expect(found.reason).toMatch(/^all are cut into instances \(MIG\): .* CUDA_VISIBLE_DEVICES may name one$/);
 });

@@ -1,11 +1,17 @@
+import type { EngineOptions } from "../engine.ts";
+
 /**
  * What TensorFlow is told through its environment, which it reads once, when it is loaded. What the user has set is left
  * alone.
  */
-export function tensorFlowEnvironment(deterministic: boolean, gpuWanted: boolean): Readonly<Record<string, string>> {
+export function tensorFlowEnvironment(
+  deterministic: boolean,
+  gpu: EngineOptions["gpu"],
+): Readonly<Record<string, string>> {
   return {
-    // Its greetings, in four lines; where a GPU is wanted, its warnings say why there is none.
-    TF_CPP_MIN_LOG_LEVEL: gpuWanted ? "1" : "2",
+    // Its greetings, in four lines; where a GPU is wanted, its warnings say why there is none; where none is wanted, it
+    // would complain of that.
+    TF_CPP_MIN_LOG_LEVEL: gpu === "none" ? "3" : gpu === undefined ? "2" : "1",
     // Else the first process takes all of a GPU's memory.
     TF_FORCE_GPU_ALLOW_GROWTH: "true",
     // One worker a core is faster than one worker on all cores, and sums are then added in one order.

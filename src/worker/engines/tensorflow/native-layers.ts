@@ -14,6 +14,7 @@ import type { NodeBackend, OpAttribute, TensorFlow } from "./node-backend.ts";
 export function nativeLayers(tf: TensorFlow, isGpu: boolean): Layers {
   const backend = tf.backend();
   const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
+  const composed = composedLayers(tf as unknown as typeof core);
   const type = (name: string): OpAttribute => ({ name, type: TF_ATTR_TYPE, value: TF_FLOAT });
   const normalising: readonly OpAttribute[] = [
     type("T"),
@@ -32,8 +33,8 @@ export function nativeLayers(tf: TensorFlow, isGpu: boolean): Layers {
    * costs it a digit at 32 images and two at 128. What its gradient wants reserved is, on a CPU, just these.
    */
   const normaliseOnCpu = (x: Tensor4D, gamma: Tensor1D, beta: Tensor1D): Normalised => {
-    const composed = composedLayers(tf as unknown as typeof core).batchNorm(x, gamma, beta);
-    return { ...composed, reserved: [composed.mean, composed.variance, composed.variance] };
+    const normalised = composed.batchNorm(x, gamma, beta);
+    return { ...normalised, reserved: [normalised.mean, normalised.variance, normalised.variance] };
   };
 
   return {
@@ -52,6 +53,8 @@ export function nativeLayers(tf: TensorFlow, isGpu: boolean): Layers {
       const [dx, dGamma, dBeta] = outputs as [Tensor4D, Tensor1D, Tensor1D];
       return { dx, dGamma, dBeta };
     },
+
+    poolGradient: (dy, x, y) => composed.poolGradient(dy, x, y),
 
     reluGradient: <T extends Tensor2D | Tensor4D>(dy: T, y: T): T => runOne("ReluGrad", [type("T")], [dy, y]) as T,
 

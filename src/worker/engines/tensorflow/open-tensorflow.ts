@@ -6,53 +6,81 @@ import type { EngineOptions } from "../engine.ts";
 import { composedLayers } from "../tfjs/composed-layers.ts";
 import type { TfjsRuntime } from "../tfjs/tfjs-engine.ts";
 import { tensorFlowEnvironment } from "./environment.ts";
+import { firstMaximumGradient } from "./first-maximum-gradient.ts";
 import { loadTensorFlow } from "./load-binding.ts";
 import { nativeLayers } from "./native-layers.ts";
+import type { TensorFlow } from "./node-backend.ts";
 import { usableLayers } from "./usable-layers.ts";
 
+/** What this process has loaded, which it keeps, and for which GPU: undefined for whatever there was. */
+let loaded: { readonly tensorFlow: TensorFlow; readonly gpu: string | undefined } | undefined;
+
 /**
- * Loads TensorFlow into this process, where it stays: options that it reads from its environment hold for the first
- * engine and all later ones. Which GPU it sees is decided by `CUDA_VISIBLE_DEVICES` before.
+ * Loads TensorFlow into this process, where it stays: what it reads from its environment holds for the first engine and
+ * all later ones.
  *
- * @throws LockstepError ("usage") in a worker thread, and when TensorFlow cannot be loaded or does not use what it was
- * told to: another try would end alike
+ * @throws LockstepError ("usage") in a worker thread, when TensorFlow cannot be loaded, and when it does not use what it
+ * was told to: another try would end alike
  */
 export function openTensorFlow({ gpu, deterministic = true }: EngineOptions): TfjsRuntime {
   if (!isMainThread) {
     const message = "the tensorflow engine needs a process of its own, not a thread: choose --isolation process";
     throw new LockstepError("usage", message);
   }
-  const isGpuWanted = gpu !== undefined && gpu !== "none";
-  if (gpu === "none") process.env.CUDA_VISIBLE_DEVICES = "-1";
-  for (const [name, value] of Object.entries(tensorFlowEnvironment(deterministic, isGpuWanted))) {
-    process.env[name] ??= value;
-  }
-  const tensorFlow = loadTensorFlow();
+  loaded ??= load(gpu, deterministic);
+  const { tensorFlow } = loaded;
   const backend = tensorFlow.backend();
   const version = backend.binding.TF_Version;
-  if (isGpuWanted && !backend.isUsingGpuDevice) {
+  const wanted = typeof gpu === "object" ? gpu : undefined;
+  const isRight = gpu === undefined || backend.isUsingGpuDevice === (gpu !== "none");
+  if (!isRight && loaded.gpu !== nameOf(gpu)) {
+    const [now, then] = [gpu, loaded.gpu].map((each) => (each === "none" ? "the CPU" : "a GPU"));
+    const message = `an engine for ${now} cannot be had: TensorFlow was loaded in this process for ${then}; use another process`;
+    throw new LockstepError("usage", message);
+  }
+  if (!isRight) {
     throw new LockstepError(
       "usage",
-      `TensorFlow ${version} computes on the CPU, although ${gpu.name} was asked for: it is built without CUDA, or does ` +
+      `TensorFlow ${version} computes on the CPU, although ${wanted?.name} was asked for: it is built without CUDA, or does ` +
         "not find CUDA's and cuDNN's libraries; npx lockstep doctor says which are missing",
     );
   }
-  if (gpu === "none" && backend.isUsingGpuDevice) {
-    const message = "TensorFlow was loaded in this process before and uses a GPU: create the engine for the CPU first";
-    throw new LockstepError("usage", message);
-  }
   const tf = tensorFlow as unknown as typeof core;
-  const native = nativeLayers(tensorFlow, backend.isUsingGpuDevice);
-  const { layers, replaced } = usableLayers(tensorFlow, native, composedLayers(tf));
+  const composed = { ...composedLayers(tf), poolGradient: firstMaximumGradient(tf) };
+  const { layers, replaced } = usableLayers(tensorFlow, nativeLayers(tensorFlow, backend.isUsingGpuDevice), composed);
   return {
     name: "tensorflow",
     ...{ tf, backend: "tensorflow", layers },
-    device: backend.isUsingGpuDevice ? (isGpuWanted ? gpu.name : "GPU (CUDA)") : cpuName(),
+    device: backend.isUsingGpuDevice ? (wanted?.name ?? "GPU (CUDA)") : cpuName(),
     runtime: `TensorFlow ${version}${replaced.length === 0 ? "" : `, composed: ${replaced.join(", ")}`}`,
     // Synchronous on this backend, whatever its promise says.
     read: (tensor) => tensor.dataSync<"float32">(),
     close: () => {},
   };
+}
+
+function load(gpu: EngineOptions["gpu"], deterministic: boolean): NonNullable<typeof loaded> {
+  const { env } = process;
+  for (const [name, value] of Object.entries(tensorFlowEnvironment(deterministic, gpu))) env[name] ??= value;
+  const visible = env.CUDA_VISIBLE_DEVICES;
+  env.CUDA_VISIBLE_DEVICES = visibleTo(gpu, visible);
+  try {
+    return { tensorFlow: loadTensorFlow(), gpu: nameOf(gpu) };
+  } finally {
+    // TensorFlow has read it by now; programs that this one starts are not meant.
+    if (visible === undefined) delete env.CUDA_VISIBLE_DEVICES;
+    else env.CUDA_VISIBLE_DEVICES = visible;
+  }
+}
+
+/** One GPU at most: of several the binding would put data on the last one, and compute on the first. */
+function visibleTo(gpu: EngineOptions["gpu"], visible = "0"): string {
+  if (gpu === "none") return "-1";
+  return gpu?.uuid ?? visible.split(",")[0] ?? "";
+}
+
+function nameOf(gpu: EngineOptions["gpu"]): string | undefined {
+  return typeof gpu === "object" ? (gpu.uuid ?? gpu.name) : gpu;
 }
 
 /** With its model: TensorFlow's kernels, and with them the last bits, depend on what instructions it has. */

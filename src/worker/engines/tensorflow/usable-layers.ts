@@ -1,4 +1,5 @@
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor4D } from "@tensorflow/tfjs-core";
+import { messageOf } from "../../../shared/errors.ts";
 import type { Layers, Normalised } from "../tfjs/layers.ts";
 import type { TensorFlow } from "./node-backend.ts";
 
@@ -43,6 +44,12 @@ export function usableLayers(
     const { dx, dGamma, dBeta } = layers.batchNormGradient(dy as never, x as never, gamma, saved);
     return [saved.y, saved.mean, tf.div(saved.variance, saved.varianceFactor), dx, dGamma, dBeta];
   });
+  // A quarter of the windows are flat: of equal pixels the first one counts.
+  choose(["poolGradient"], (layers) => {
+    const x = tf.round(wave(1, 4, 8, 2)) as Tensor4D;
+    const y = tf.maxPool(x, 2, 2, "valid");
+    return [layers.poolGradient(wave(1, 2, 4, 2) as Tensor4D, x, y)];
+  });
   choose(["reluGradient"], (layers) => [layers.reluGradient(wave(4, 5) as never, tf.relu(wave(4, 5)) as never)]);
   choose(["biasGradient"], (layers) => [layers.biasGradient(wave(4, 5) as never)]);
   choose(["crossEntropyGradient"], (layers) => {
@@ -61,7 +68,9 @@ function agree(tf: TensorFlow, native: () => readonly Tensor[], composed: () => 
       found = native();
       // Reading waits for the device, where an operation may fail only then.
       for (const tensor of found) tensor.dataSync();
-    } catch {
+    } catch (thrown) {
+      // Where there is no memory left, composed layers would find none either.
+      if (/out of memory|OOM|resource exhausted/i.test(messageOf(thrown))) throw thrown;
       return false;
     }
     return composed().every((expected, i) => {

@@ -24,6 +24,10 @@ export function composedLayers(tf: Tf): Layers {
       return { dx: tf.mul(centred, tf.mul(gamma, inverse)), dGamma, dBeta };
     },
 
+    // TensorFlow.js has no public function for it: its own gradients call the kernel by name as well.
+    poolGradient: (dy, input, output) =>
+      tf.engine().runKernel("MaxPoolGrad", { dy, input, output }, { filterSize: 2, strides: 2, pad: "valid" }),
+
     reluGradient: (dy, y) => tf.mul(dy, tf.step(y)),
     biasGradient: (dy) => tf.sum(dy, 0),
     crossEntropyGradient: (logits, oneHotLabels) => tf.sub(tf.softmax(logits), oneHotLabels),

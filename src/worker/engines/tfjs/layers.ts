@@ -11,6 +11,12 @@ export interface Layers {
   batchNormGradient(dy: Tensor4D, x: Tensor4D, gamma: Tensor1D, saved: Normalised): NormalisedGradient;
   /** dy where y is above 0, and 0 elsewhere. @param y what ReLU returned */
   reluGradient<T extends Tensor2D | Tensor4D>(dy: T, y: T): T;
+  /**
+   * Of pooling over windows of 2 by 2 pixels: each window's dy to its largest pixel, the first of equal ones.
+   * @param x what was pooled
+   * @param y what pooling returned
+   */
+  poolGradient(dy: Tensor4D, x: Tensor4D, y: Tensor4D): Tensor4D;
   /** Sum over the images: [n][outputs] to [outputs]. */
   biasGradient(dy: Tensor2D): Tensor1D;
   /** Gradient of the sum of the images' softmax cross-entropies: softmax(logits) - labels, [n][10]. */

@@ -89,10 +89,10 @@ export function train(
   const dHidden2 = layers.reluGradient(inputGradient(dLogits, fc3), hidden2);
   const dHidden1 = layers.reluGradient(inputGradient(dHidden2, fc2), hidden1);
   const dRelu2 = tf.reshape<core.Rank.R4>(inputGradient(dHidden1, fc1), relu2.shape);
-  const dNormal2 = poolGradient(tf, layers.reluGradient(dRelu2, relu2), normal2.y, pool2);
+  const dNormal2 = layers.poolGradient(layers.reluGradient(dRelu2, relu2), normal2.y, pool2);
   const { dx: dFiltered2, ...bn2Gradient } = layers.batchNormGradient(dNormal2, filtered2, bn2.gamma, normal2);
   const dRelu1 = convolutionInputGradient(tf, dFiltered2, conv2, relu1.shape);
-  const dNormal1 = poolGradient(tf, layers.reluGradient(dRelu1, relu1), normal1.y, pool1);
+  const dNormal1 = layers.poolGradient(layers.reluGradient(dRelu1, relu1), normal1.y, pool1);
   const { dx: dFiltered1, ...bn1Gradient } = layers.batchNormGradient(dNormal1, filtered1, bn1.gamma, normal1);
 
   const denseGradient = (dy: core.Tensor2D, x: core.Tensor2D) =>
@@ -133,7 +133,7 @@ function dense(tf: Tf, x: core.Tensor2D, { weight, bias }: DenseParameters): cor
 
 const STRIDE_1 = { strides: 1, pad: "valid", dataFormat: "NHWC" } as const;
 
-// TensorFlow.js has no public functions for these three: its own gradients call the kernels by name as well.
+// TensorFlow.js has no public functions for these: its own gradients call the kernels by name as well.
 
 function convolutionWeightsGradient(tf: Tf, dy: core.Tensor4D, x: core.Tensor4D, filterShape: readonly number[]) {
   return tf
@@ -145,9 +145,4 @@ function convolutionInputGradient(tf: Tf, dy: core.Tensor4D, filter: core.Tensor
   return tf
     .engine()
     .runKernel<core.Tensor4D>("Conv2DBackpropInput", { dy, filter }, { ...STRIDE_1, inputShape: [...inputShape] });
-}
-
-function poolGradient(tf: Tf, dy: core.Tensor4D, input: core.Tensor4D, output: core.Tensor4D) {
-  const pooling = { filterSize: 2, strides: 2, pad: "valid" } as const;
-  return tf.engine().runKernel<core.Tensor4D>("MaxPoolGrad", { dy, input, output }, { ...pooling });
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import type * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { EngineOptions, ShardGradient } from "../../../../src/worker/engines/engine.ts";
@@ -24,7 +25,7 @@ engineCompliance("tensorflow", {
 const reason = tensorFlowMissing === undefined ? "" : ` (${tensorFlowMissing})`;
 
 describe.skipIf(tensorFlowMissing !== undefined)(`TensorFlow itself${reason}`, () => {
-  test.each([false, true])("has all native layers, in the form for a GPU: %s", (isGpu) => {
+  test.each([false, true])("has all native layers on its CPU, with its own statistics: %s", (isGpu) => {
     const tensorFlow = loadTensorFlow();
     const composed = composedLayers(tensorFlow as unknown as typeof tf);
     expect(usableLayers(tensorFlow, nativeLayers(tensorFlow, isGpu), composed).replaced).toEqual([]);
@@ -50,11 +51,24 @@ describe.skipIf(tensorFlowMissing !== undefined)(`TensorFlow itself${reason}`, (
   });
 
   test("a GPU that was asked for and is not there is an error, whatever TensorFlow would do", async () => {
+    // In a process of its own: this one has TensorFlow already, for the CPU.
     const asked: EngineOptions = { gpu: { name: "NVIDIA Imaginary 9000" } };
     await expect(createEngine("tensorflow", asked)).rejects.toMatchObject({
       code: "usage",
-      message: expect.stringMatching(/computes on the CPU, although NVIDIA Imaginary 9000 was asked for/) as string,
+      message: expect.stringMatching(/cannot be had: TensorFlow was loaded in this process for the CPU/) as string,
     });
+    const script = `
+      import { createEngine } from "./src/worker/engines/select.ts";
+      const refused = await createEngine("tensorflow", ${JSON.stringify(asked)}).catch((thrown) => thrown);
+      console.log(refused.code, refused.message, process.env.CUDA_VISIBLE_DEVICES);`;
+    const args = ["--import", "tsx", "--input-type=module", "--eval", script];
+    const said = execFileSync(process.execPath, args, {
+      encoding: "utf8",
+      env: { ...process.env, CUDA_VISIBLE_DEVICES: "5" },
+    });
+    expect(said).toMatch(
+      /^usage TensorFlow \S+ computes on the CPU, although NVIDIA Imaginary 9000 was asked for.* 5\n$/,
+    );
   });
 
   test("no tensor is left by steps, evaluations and new parameters, nor by the engine", async () => {

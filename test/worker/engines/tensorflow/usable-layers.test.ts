@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
 import type { TensorFlow } from "../../../../src/worker/engines/tensorflow/node-backend.ts";
 import { usableLayers } from "../../../../src/worker/engines/tensorflow/usable-layers.ts";
+import { firstMaximumGradient } from "../../../../src/worker/engines/tensorflow/first-maximum-gradient.ts";
 import { composedLayers } from "../../../../src/worker/engines/tfjs/composed-layers.ts";
 import type { Layers } from "../../../../src/worker/engines/tfjs/layers.ts";
 
@@ -40,6 +41,22 @@ test("one that computes something else is replaced, normalisation with its gradi
     return { ...normalised, variance: tf.mul(normalised.variance, 48 / 47) };
   };
   expect(replacedOf({ batchNorm: unbiased })).toEqual(["batchNorm", "batchNormGradient"]);
+});
+
+test("pooling that gives the gradient to another of equal pixels is replaced", () => {
+  const toLast: Layers["poolGradient"] = (dy, x, y) => {
+    const flip = (image: tf.Tensor4D): tf.Tensor4D => tf.reverse(image, [1, 2]);
+    return flip(composed.poolGradient(flip(dy), flip(x), flip(y)));
+  };
+  expect(replacedOf({ poolGradient: toLast })).toEqual(["poolGradient"]);
+  expect(replacedOf({ poolGradient: firstMaximumGradient(tf) })).toEqual([]);
+});
+
+test("where memory is out nothing is tried in its place", () => {
+  const full = (): never => {
+    throw new Error("OOM when allocating tensor with shape[3,4]");
+  };
+  expect(() => replacedOf({ biasGradient: full })).toThrow("OOM when allocating");
 });
 
 test("one whose result is not finite is replaced", () => {
