@@ -63,6 +63,15 @@ addCommand(
   [["lockstep eval --checkpoint runs/mine/checkpoints/step-009380.safetensors", "the file that training printed"]],
 );
 addCommand(
+  "report",
+  "Make the report of a run anew: report.html in the run's folder.",
+  async () => (await import("./commands/report.ts")).reportCommand,
+  [
+    ["lockstep report --run-dir runs/mine", "of a run that has ended, was interrupted, or was killed"],
+    ["lockstep report --run-dir runs/mine --data ~/fashion-mnist", "where the data lie elsewhere than they did"],
+  ],
+);
+addCommand(
   "verify-resume",
   "Train twice, once with interruptions, and compare the weights bit for bit.",
   async () => (await import("./commands/verify-resume.ts")).verifyResumeCommand,

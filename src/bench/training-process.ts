@@ -41,7 +41,7 @@ export async function runTraining(
   const runDir = join(folder, `run-${runs}`);
   const own = { "--metrics-port": 0, "--run-dir": runDir, ...(data === undefined ? {} : { "--data": data }) };
   const words = Object.entries({ ...own, ...options }).flatMap(([flag, value]) => [flag, String(value)]);
-  const args = [cli, "train", "--json", "--quiet", ...words];
+  const args = [cli, "train", "--json", "--quiet", "--no-report", ...words];
   const startedAt = Date.now();
   const child = children.start(process.execPath, args, { env: plainEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
   onStart?.(child);

@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { Progress, type ProgressOptions } from "../coordinator/progress.ts";
 import { prepareTrainingRun } from "../coordinator/training-run.ts";
+import { writeReport } from "../report/write-report.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import { loadDataset, summarise } from "../shared/data/dataset.ts";
-import { LockstepError, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
+import { LockstepError, messageOf, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
@@ -53,7 +54,9 @@ async function watch(
   try {
     running = await start((event) => progress.handle(event));
     if (early !== undefined) running.interrupt(early);
-    const { interruptedBy } = await running.result;
+    const result = await running.result;
+    const { interruptedBy } = result;
+    if (config.report) await report(result, config.data, progress);
     // Streams report a failed write in a later turn.
     await setImmediate();
     if (config.json && !progress.isWritten) {
@@ -63,5 +66,26 @@ async function watch(
   } finally {
     restore();
     progress.close();
+  }
+}
+
+/** Writes the run's report. Whatever becomes of that, the run itself is complete. */
+async function report(
+  { runDir, checkpoint }: TrainingResult,
+  data: string | undefined,
+  progress: Progress,
+): Promise<void> {
+  // Before the first step there is nothing to report.
+  if (checkpoint === "") return;
+  try {
+    const { path, warnings } = await writeReport({ runDir, data });
+    for (const message of warnings) progress.handle({ type: "warning", message });
+    progress.reported(path);
+  } catch (thrown) {
+    const again = `make it with: npx lockstep report --run-dir ${runDir}`;
+    progress.handle({
+      type: "warning",
+      message: `the run is complete, its report is not: ${messageOf(thrown)}; ${again}`,
+    });
   }
 }

@@ -5,9 +5,11 @@ import { SIGNALS } from "../shared/errors.ts";
 import { loadDataset } from "../shared/data/dataset.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
+import { VERSION } from "../version.ts";
 import { createEngine } from "../worker/engines/select.ts";
 import { bindGpu } from "../worker/gpus/bind-gpu.ts";
 import type { Gpu } from "../worker/gpus/gpu.ts";
+import { WorkerMonitoring } from "../worker/monitoring.ts";
 import { Worker } from "../worker/worker.ts";
 
 /** `lockstep worker`. @returns the exit code */
@@ -31,15 +33,22 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
   };
   if (binding.note !== undefined) say(binding.note);
   say(`${engine.name} engine on ${engine.device}, ${dataset.name}; connecting to ${config.connect}`);
+  const driver = typeof gpu === "object" ? gpu.driver : undefined;
+  const { metricsHost: host, metricsPort: port } = config;
+  const monitoring =
+    port === undefined ? undefined : await WorkerMonitoring.open({ host, port, engine, driver, version: VERSION });
+  if (monitoring !== undefined) say(`metrics for Prometheus at ${monitoring.url}`);
   const worker = new Worker({
     transport: connectZmq(config.connect),
-    ...{ address: config.connect, engine, dataset, say },
-    ...(typeof gpu === "object" && gpu.driver !== undefined ? { driver: gpu.driver } : {}),
+    ...{ address: config.connect, engine, dataset, say, metrics: monitoring?.metrics },
+    ...(driver === undefined ? {} : { driver }),
     clock: systemClock,
     coordinatorTimeoutMs: config.coordinatorTimeoutS * 1000,
   });
+  monitoring?.watch(worker);
   if (!isChild) onSignal((signal) => worker.interrupt(signal));
   const { code, text } = await worker.run();
+  await monitoring?.close();
   await engine.dispose();
   binding.release();
   if (code !== 0 || !config.quiet) process.stderr.write(`lockstep worker: ${text}\n`);

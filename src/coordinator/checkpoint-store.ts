@@ -15,7 +15,7 @@ export interface CheckpointStoreOptions {
   /** Newest checkpoints that are kept, at least 1; the best one stays beside them. */
   readonly keep: number;
   /** A checkpoint is on disk and will survive a power failure. */
-  readonly onSaved: (saved: { readonly path: string; readonly step: number; readonly isBest: boolean }) => void;
+  readonly onSaved: (saved: SavedCheckpoint) => void;
   /** A sentence: a checkpoint could not be written; training goes on. */
   readonly onFailed: (message: string) => void;
   /** A sentence, once for each kind: links or older files are not as they should be; `onFailed` is told unless given. */
@@ -24,6 +24,17 @@ export interface CheckpointStoreOptions {
   readonly refuge?: string;
   /** Puts a file's bytes in its place, whole and to stay; `replaceFile` unless told. */
   readonly write?: (path: string, bytes: Uint8Array) => Promise<void>;
+  /** Milliseconds of any one clock that never runs backwards; `performance.now` unless told. */
+  readonly now?: () => number;
+}
+
+export interface SavedCheckpoint {
+  readonly path: string;
+  readonly step: number;
+  readonly isBest: boolean;
+  readonly sizeBytes: number;
+  /** From the beginning of its writing until it was there to stay. */
+  readonly durationMs: number;
 }
 
 export interface Saving {
@@ -130,8 +141,9 @@ export class CheckpointStore {
 
   /** @returns why the file could not be written, if so; of all else that fails people are warned */
   async #write(file: Waiting): Promise<string | undefined> {
-    const { folder, keep, onSaved, write = replaceFile } = this.#options;
+    const { folder, keep, onSaved, write = replaceFile, now = () => performance.now() } = this.#options;
     const { name, step, evaluatedEpochs, testErrors } = file;
+    const startedAt = now();
     try {
       makeFolder(folder);
       await this.#folder.setAside(name);
@@ -139,6 +151,7 @@ export class CheckpointStore {
     } catch (error) {
       return messageOf(error);
     }
+    const durationMs = now() - startedAt;
     const written = { name, step, evaluatedEpochs, testErrors };
     this.#last = written;
     await this.#unlessItFails("look at", async () => {
@@ -146,7 +159,8 @@ export class CheckpointStore {
       await this.#folder.survey();
     });
     await this.#unlessItFails("link", () => this.#folder.link(name));
-    onSaved({ path: join(folder, name), step, isBest: this.#folder.best()?.name === name });
+    const isBest = this.#folder.best()?.name === name;
+    onSaved({ path: join(folder, name), step, isBest, sizeBytes: file.bytes.byteLength, durationMs });
     await this.#unlessItFails("remove older", () => this.#folder.removeOlder(keep, name));
     return undefined;
   }

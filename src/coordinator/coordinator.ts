@@ -6,6 +6,7 @@ import type { TrainingConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { LockstepError, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
+import { MessageCounts, type Traffic } from "../shared/metrics/message-counts.ts";
 import type { SliceName } from "../shared/model/contribution.ts";
 import { initialState as initialModelState } from "../shared/model/initialise.ts";
 import { decodeFromWorker, type Frames } from "../shared/protocol/codec.ts";
@@ -15,12 +16,14 @@ import { settingOf } from "./advice.ts";
 import { conclude } from "./conclusion.ts";
 import { Coverage } from "./coverage.ts";
 import type { EventLog } from "./event-recording.ts";
+import { GradientNorm } from "./gradient-norm.ts";
 import { initialState, transition } from "./machine/machine.ts";
 import type { Effect, Event, Outcome, State } from "./machine/types.ts";
 import { ModelState } from "./model-state.ts";
 import { Outbox } from "./outbox.ts";
 import { RunPlan } from "./plan.ts";
 import { type Resumption, startOf } from "./resumption.ts";
+import { type RosterEntry, rosterOf } from "./roster.ts";
 import { type CheckpointSink, RunCheckpoints } from "./run-checkpoints.ts";
 import { RunEvents } from "./run-events.ts";
 import { StepClock, type StepTrace } from "./step-clock.ts";
@@ -60,7 +63,11 @@ export class Coordinator {
   readonly #plan: RunPlan;
   readonly #model: ModelState;
   readonly #outbox: Outbox;
+  readonly #received = MessageCounts.ofWorkers();
+  /** When each of those that were welcomed was last heard, in ms. */
+  readonly #heard = new Map<PeerId, { at: number }>();
   readonly #reduction: StepReduction;
+  readonly #gradientNorm = new GradientNorm();
   readonly #stepClock: StepClock;
   readonly #statistics: RunStatistics;
   readonly #events: RunEvents;
@@ -162,17 +169,37 @@ export class Coordinator {
 
   /** What the run is doing now, for /status. */
   status(): Record<string, unknown> {
-    const { phase, members } = this.#state;
+    const { phase, waiting } = this.#state;
     return {
-      phase: this.#state.waiting === undefined ? phase.type : "waiting",
+      phase: waiting === undefined ? phase.type : "waiting",
       step: this.#model.step,
       totalSteps: this.#plan.totalSteps,
       epochs: this.#plan.epochs,
       stepsPerEpoch: this.#plan.stepsPerEpoch,
-      workers: [...members.values()].map(({ name, host, pid, engine, device, runtime, driver, ready }) => {
-        return { name, host, pid, engine, device, runtime, driver, ready };
-      }),
+      workers: this.roster(),
     };
+  }
+
+  /** A sentence: why workers cannot join now and be given work; undefined when they can. */
+  unready(): string | undefined {
+    if (!this.#isRunning) return "the run has not begun: workers cannot join yet";
+    return this.#state.phase.type === "finished" ? "the run is over: no worker is needed any more" : undefined;
+  }
+
+  /** The workers that are welcome now. */
+  roster(): RosterEntry[] {
+    const now = this.#options.clock.now();
+    return rosterOf(this.#state, ({ peer, joinedAt }) => now - (this.#heard.get(peer)?.at ?? joinedAt));
+  }
+
+  /** Messages so far. */
+  get traffic(): Traffic {
+    return { sent: this.#outbox.sent, received: this.#received };
+  }
+
+  /** How the samples have counted so far. */
+  get coverage(): Pick<Coverage, "lost" | "repeated"> {
+    return this.#coverage;
   }
 
   #receive(peer: PeerId, frames: Frames): void {
@@ -181,6 +208,9 @@ export class Coordinator {
     this.#stepClock.begin(receivedAt);
     try {
       const { header, payload } = decodeFromWorker(frames);
+      this.#received.add(header.type, frames);
+      const heard = this.#heard.get(peer);
+      if (heard !== undefined) heard.at = receivedAt;
       if (header.type === "evaluated" && header.correct > this.#plan.chunk(header.chunk).count) {
         throw new LockstepError("protocol", `malformed message: ${header.correct} correct answers in a smaller chunk`);
       }
@@ -215,6 +245,7 @@ export class Coordinator {
         this.#carryOut(effect);
         this.#stepClock.carriedOut(effect, state.members, clock.now());
       }
+      if (this.#gradientNorm.measure()) this.#stepClock.did("reduce", clock.now());
       this.#checkpoints.saveIfDue();
     } catch (thrown) {
       this.#settle.reject(thrown);
@@ -235,6 +266,7 @@ export class Coordinator {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case "welcome":
+        this.#hear(effect.peer);
         this.#outbox.welcome(effect);
         break;
       case "refuse":
@@ -295,7 +327,9 @@ export class Coordinator {
     const { config } = this.#options;
     this.#reduction.clip(config.clipNorm);
     const rate = learningRate(config, step, this.#plan.totalSteps);
-    this.#model.applySlice(slice, this.#reduction.total(slice), rate);
+    const sum = this.#reduction.total(slice);
+    this.#model.applySlice(slice, sum, rate);
+    if (config.clipNorm === undefined && this.#events.measuresNorm(step)) this.#gradientNorm.add(slice, sum);
   }
 
   #commitStep(step: number): void {
@@ -303,10 +337,16 @@ export class Coordinator {
     const sums = this.#model.commit();
     const at = this.#options.clock.now();
     const { counted: samplesCounted } = this.#coverage;
-    const { gradientNorm } = this.#reduction;
+    const gradientNorm = this.#reduction.gradientNorm ?? this.#gradientNorm.take();
     const [stepMs, workers, phases] = [at - this.#stepBeganAt, this.#readyWorkers(), this.#stepClock.commit(at)];
     this.#emit(this.#events.step(step, sums, { samplesCounted, gradientNorm, stepMs, workers, phases }));
     this.#checkpoints.stepDone(step + 1);
+  }
+
+  /** Notes when a worker is heard from now on; those that have left are forgotten. */
+  #hear(peer: PeerId): void {
+    for (const known of this.#heard.keys()) if (!this.#state.members.has(known)) this.#heard.delete(known);
+    this.#heard.set(peer, { at: this.#options.clock.now() });
   }
 
   /** Called before each assignment of a step. */

@@ -6,12 +6,14 @@ import { replaceFileSync } from "../shared/whole-file.ts";
 import { findCheckpoint } from "./checkpoint-store.ts";
 import { RunPlan } from "./plan.ts";
 import { requireSameRun, type Resumption, startOf } from "./resumption.ts";
-import { createRunDirectory, openRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { CHECKPOINTS, createRunDirectory, openRunDirectory, type RunDirectory } from "./run-directory.ts";
 
 interface OpenedRunOptions {
   readonly config: TrainConfig | CoordinatorConfig;
   readonly dataset: DatasetSummary;
   readonly now: () => Date;
+  /** Of lockstep, for `result.json`. */
+  readonly version?: string | undefined;
   readonly warn: (message: string) => void;
 }
 
@@ -28,18 +30,18 @@ interface OpenedRun {
  * @throws LockstepError `usage` when the folder cannot be had, or the run was trained with other options so far;
  * `refused` when it was with other data, or none of its checkpoints can be used
  */
-export async function openRun({ config, dataset, now, warn }: OpenedRunOptions): Promise<OpenedRun> {
+export async function openRun({ config, dataset, now, version, warn }: OpenedRunOptions): Promise<OpenedRun> {
   const { resume, runDir } = config;
   if (!resume || runDir === undefined) {
-    return { directory: createRunDirectory({ config, now, warn }), resumption: undefined };
+    return { directory: createRunDirectory({ config, now, version, warn }), resumption: undefined };
   }
   const plan = new RunPlan(config, dataset);
-  const resumption = await findCheckpoint(join(runDir, "checkpoints"));
+  const resumption = await findCheckpoint(join(runDir, CHECKPOINTS));
   if (resumption === undefined) warn(`${runDir} holds no checkpoint to resume from: starting at step 0`);
   else requireSameRun(config, dataset, plan, resumption);
   for (const message of resumption?.refused ?? []) warn(message);
   const { stepsPerEpoch } = plan;
-  const directory = openRunDirectory({ config, now, warn }, { ...startOf(resumption), stepsPerEpoch });
+  const directory = openRunDirectory({ config, now, version, warn }, { ...startOf(resumption), stepsPerEpoch });
   updateConfig(join(directory.path, "config.json"), config);
   return { directory, resumption };
 }

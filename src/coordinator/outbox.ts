@@ -1,4 +1,5 @@
 import type { TrainingConfig } from "../shared/config.ts";
+import { MessageCounts } from "../shared/metrics/message-counts.ts";
 import { encode } from "../shared/protocol/codec.ts";
 import type { CoordinatorMessage } from "../shared/protocol/messages.ts";
 import type { CoordinatorTransport, PeerId } from "../shared/transport/transport.ts";
@@ -19,6 +20,8 @@ export class Outbox {
   readonly #surroundings: Surroundings;
   readonly #plan: RunPlan;
   readonly #model: ModelState;
+  /** What was sent so far. */
+  readonly sent = MessageCounts.ofCoordinator();
 
   constructor(surroundings: Surroundings, plan: RunPlan, model: ModelState) {
     this.#surroundings = surroundings;
@@ -66,6 +69,8 @@ export class Outbox {
   }
 
   send(peer: PeerId, message: CoordinatorMessage, ...payload: readonly (Float32Array | Uint32Array)[]): void {
-    this.#surroundings.transport.send(peer, encode(message, ...payload));
+    const frames = encode(message, ...payload);
+    this.sent.add(message.type, frames);
+    this.#surroundings.transport.send(peer, frames);
   }
 }

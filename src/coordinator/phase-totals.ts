@@ -12,9 +12,11 @@ const WORKER_PHASES = ["wait", "gather", "compute", "wire"] as const;
 export type WorkerPhase = (typeof WORKER_PHASES)[number];
 export type WorkerTotals = Record<WorkerPhase, number>;
 
-/** Adds up the phases of a run's steps, in ms. The number of names stays bounded, and no total ever falls but to `GONE`. */
+/** Adds up the phases of a run's steps, in ms, and the shards. The number of names stays bounded, and no total ever falls but to `GONE`. */
 export class PhaseTotals {
   readonly workers = new Map<string, WorkerTotals>();
+  /** By worker, under the same names. */
+  readonly shards = new Map<string, number>();
   readonly coordinator = { decide: 0, reduce: 0, adam: 0, send: 0 };
   /** The longest gone first. */
   readonly #departed: string[] = [];
@@ -36,15 +38,23 @@ export class PhaseTotals {
     this.workers.delete(name);
     const gone = this.#totalsOf(GONE);
     for (const phase of WORKER_PHASES) gone[phase] += last[phase];
+    this.#addShards(GONE, this.shards.get(name) ?? 0);
+    this.shards.delete(name);
   }
 
-  #addWorker({ worker, waitMs, gatherMs, computeMs, wireMs }: WorkerPhases): void {
+  #addWorker({ worker, shards, waitMs, gatherMs, computeMs, wireMs }: WorkerPhases): void {
     const isKnown = this.workers.has(worker) || this.workers.size < MAX_APART;
-    const totals = this.#totalsOf(isKnown ? worker : GONE);
+    const name = isKnown ? worker : GONE;
+    this.#addShards(name, shards);
+    const totals = this.#totalsOf(name);
     totals.wait += waitMs;
     totals.gather += gatherMs;
     totals.compute += computeMs;
     totals.wire += wireMs;
+  }
+
+  #addShards(name: string, count: number): void {
+    this.shards.set(name, (this.shards.get(name) ?? 0) + count);
   }
 
   #totalsOf(name: string): WorkerTotals {

@@ -1,7 +1,7 @@
 import type { Checkpoint } from "../shared/checkpoint.ts";
 import { messageOf } from "../shared/errors.ts";
 import type { TrainingEvent } from "../shared/events.ts";
-import { CheckpointStore, type Saving } from "./checkpoint-store.ts";
+import { CheckpointStore, type SavedCheckpoint, type Saving } from "./checkpoint-store.ts";
 import type { CheckpointSink } from "./run-checkpoints.ts";
 
 interface ReportedCheckpointsOptions {
@@ -41,7 +41,7 @@ export class ReportedCheckpoints implements CheckpointSink {
     const reported = new ReportedCheckpoints(emit, beforeSave);
     reported.#store = await CheckpointStore.open({
       ...options,
-      onSaved: ({ path, step }) => reported.#saved(path, step),
+      onSaved: (saved) => reported.#saved(saved),
       onFailed: (message) => reported.#failed(message),
       onWarning: (message) => emit({ type: "warning", message }),
     });
@@ -71,8 +71,8 @@ export class ReportedCheckpoints implements CheckpointSink {
     return this.#store.settled();
   }
 
-  #saved(path: string, step: number): void {
-    this.#emit({ type: "checkpoint", path, step });
+  #saved({ path, step, sizeBytes, durationMs }: SavedCheckpoint): void {
+    this.#emit({ type: "checkpoint", path, step, sizeBytes, durationMs });
     if (!this.#isFailing) return;
     this.#isFailing = false;
     this.#emit({ type: "warning", message: `checkpoints are written again: ${path}` });

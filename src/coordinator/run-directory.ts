@@ -1,18 +1,27 @@
-/** The folder of a run: `config.json`, `metrics.ndjson`, `checkpoints/`, and a lock while a coordinator writes there. */
+/**
+ * The folder of a run: `config.json`, `metrics.ndjson`, `checkpoints/`, at its end `result.json`, and a lock while a
+ * coordinator writes there.
+ */
 
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { checkpointName } from "../shared/checkpoint-file.ts";
 import { publicConfig, type CoordinatorConfig, type TrainConfig } from "../shared/config.ts";
 import { LockstepError, messageOf, systemCode } from "../shared/errors.ts";
-import type { TrainingEvent } from "../shared/events.ts";
+import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
+import { parseRunRecord, type RunRecord } from "../shared/run-record.ts";
 import { createFileSync, nameOfTemporary, replaceFileSync } from "../shared/whole-file.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
+import { RunTally } from "./run-tally.ts";
 import { type RunPosition, trimMetrics } from "./trim-metrics.ts";
 
 const CONFIG = "config.json";
 const METRICS = "metrics.ndjson";
+const RESULT = "result.json";
+const REPORT = "report.html";
 export const CHECKPOINTS = "checkpoints";
+/** Those that are replaced as a whole, by way of a temporary file. */
+const FILES: readonly string[] = [CONFIG, METRICS, RESULT, REPORT];
 
 /** Lines wait for company up to this size and age, or the end of the epoch. */
 const BUFFER_CHARACTERS = 16_384;
@@ -24,6 +33,8 @@ const MAX_RUNS_A_SECOND = 100;
 interface RunDirectoryOptions {
   readonly config: TrainConfig | CoordinatorConfig;
   readonly now: () => Date;
+  /** Of lockstep, for `result.json`. */
+  readonly version?: string | undefined;
   /** Told once when metrics cannot be written, and of a lock of another machine that was taken over. */
   readonly warn: (message: string) => void;
 }
@@ -35,7 +46,7 @@ interface RunDirectoryOptions {
  */
 export function createRunDirectory(options: RunDirectoryOptions): RunDirectory {
   const path = options.config.runDir ?? defaultPath(options.now(), options.config.seed);
-  const occupied = [CONFIG, METRICS, CHECKPOINTS].find((name) => existsSync(join(path, name)));
+  const occupied = [CONFIG, METRICS, CHECKPOINTS, RESULT].find((name) => existsSync(join(path, name)));
   if (occupied !== undefined) throw holdsRun(path, occupied);
   return prepared(path, options, () => {
     try {
@@ -90,18 +101,23 @@ export class RunDirectory {
   readonly #now: () => Date;
   readonly #warn: (message: string) => void;
   readonly #lock: RunLock;
+  readonly #version: string | undefined;
+  readonly #tally: RunTally;
   #buffer = "";
   #flushedAtMs: number;
   #warned = false;
 
-  constructor(path: string, { config, now, warn }: RunDirectoryOptions, lock: RunLock) {
+  constructor(path: string, { config, now, warn, version }: RunDirectoryOptions, lock: RunLock) {
     this.path = path;
     this.#metricsPath = join(path, METRICS);
     this.#logEvery = config.logEvery;
     this.#now = now;
     this.#warn = warn;
     this.#lock = lock;
-    this.#flushedAtMs = now().getTime();
+    this.#version = version;
+    const startedAt = now();
+    this.#tally = new RunTally(startedAt.toISOString());
+    this.#flushedAtMs = startedAt.getTime();
   }
 
   get checkpointsFolder(): string {
@@ -113,8 +129,13 @@ export class RunDirectory {
     return join(this.checkpointsFolder, checkpointName(step));
   }
 
-  /** Adds a line to `metrics.ndjson` for every epoch and every `logEvery` steps of one. Never throws. */
+  /**
+   * Adds a line to `metrics.ndjson` for every epoch and every `logEvery` steps of one, and writes `result.json` at the
+   * end. Never throws.
+   */
   record(event: TrainingEvent): void {
+    this.#tally.record(event);
+    if (event.type === "finished") return this.#writeResult(event.result);
     if (event.type === "step") {
       if (event.stepInEpoch % this.#logEvery !== 0) return;
     } else if (event.type !== "epoch") {
@@ -135,6 +156,32 @@ export class RunDirectory {
   close(): void {
     this.flush();
     this.#lock.release();
+  }
+
+  #writeResult(result: TrainingResult): void {
+    const path = join(this.path, RESULT);
+    try {
+      const before = this.#readResult(path);
+      // Where nothing was left to do, the result of the start that did it says more.
+      if (result.resumedFrom === result.steps && before?.weightsSha256 === result.weightsSha256) return;
+      const software = {
+        lockstep: this.#version ?? null,
+        ...{ node: process.version, system: `${process.platform} ${process.arch}` },
+      };
+      const record = this.#tally.concluded(result, software, this.#now().toISOString(), before);
+      replaceFileSync(path, `${JSON.stringify(record, undefined, 2)}\n`);
+    } catch (error) {
+      this.#warn(`cannot write ${path}: ${messageOf(error)}; the run itself is complete`);
+    }
+  }
+
+  /** Of the start before, if it ended in good order. */
+  #readResult(path: string): RunRecord | undefined {
+    if (!existsSync(path)) return undefined;
+    const found = parseRunRecord(readFileSync(path, "utf8"));
+    if (typeof found !== "string") return found;
+    this.#warn(`${path} is damaged (${found}), and replaced: what it said of earlier starts is lost`);
+    return undefined;
   }
 
   #write(nowMs: number): void {
@@ -200,7 +247,7 @@ function isJson(path: string): boolean {
 function removeTemporaries(folder: string): void {
   for (const name of readdirSync(folder)) {
     const of = nameOfTemporary(name);
-    if (of === CONFIG || of === METRICS) rmSync(join(folder, name), { force: true });
+    if (of !== undefined && FILES.includes(of)) rmSync(join(folder, name), { force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { TrainingConfig } from "../shared/config.ts";
 import type { TrainingEvent } from "../shared/events.ts";
+import { isMeasured } from "./gradient-norm.ts";
 import type { StepSums } from "./model-state.ts";
 import type { RunPlan } from "./plan.ts";
 import type { RunStatistics } from "./run-statistics.ts";
@@ -32,6 +33,11 @@ export class RunEvents {
     this.#hasStarted = true;
     const { epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples } = this.#plan;
     return [{ type: "started", epochs, stepsPerEpoch, totalSteps, trainSamples, testSamples, workers, step }];
+  }
+
+  /** Whether a gradient that is not clipped is measured in this step. @param step from 0 */
+  measuresNorm(step: number): boolean {
+    return isMeasured((step % this.#plan.stepsPerEpoch) + 1, this.#config.logEvery);
   }
 
   /** @param step from 0 */

@@ -1,8 +1,10 @@
 /** A run as a Chrome trace: for chrome://tracing and https://ui.perfetto.dev. */
 
+import { systemClock } from "../shared/clock.ts";
 import type { TrainingEvent } from "../shared/events.ts";
 import { formatCount } from "../shared/format.ts";
 import { BackgroundFile } from "./background-file.ts";
+import { Narrative } from "./log/narrative.ts";
 import type { CoordinatorPhase, StepTrace, TaskTimes } from "./step-clock.ts";
 import { WorkerTimeline } from "./worker-timeline.ts";
 
@@ -13,6 +15,9 @@ const MAX_EVENTS = 100_000;
 const HEAD = '{"displayTimeUnit":"ms","traceEvents":[\n';
 const TAIL = "\n]}\n";
 
+/** Steps have spans, and results may be rejected with each of them. The others are no moments of a run. */
+const UNMARKED: readonly TrainingEvent["type"][] = ["step", "rejected", "monitoring", "listening"];
+
 /** Chrome's processes and threads: one process for the coordinator and one a worker, whose messages have their own row. */
 const COORDINATOR = 1;
 const WORK_ROW = 1;
@@ -22,6 +27,8 @@ export interface TraceFileOptions {
   readonly path: string;
   /** The time of the coordinator's clock at which the trace begins, in ms. */
   readonly startMs: number;
+  /** The coordinator's clock, in ms; the system's if not given. */
+  readonly now?: () => number;
   readonly maxEvents?: number;
   /** Told once when the trace ends before the run does. */
   readonly warn: (message: string) => void;
@@ -43,6 +50,8 @@ interface CoordinatorSpan {
 export class TraceFile implements StepTrace {
   readonly #path: string;
   readonly #startMs: number;
+  readonly #now: () => number;
+  readonly #narrative = new Narrative({ workersByHand: false });
   readonly #warn: (message: string) => void;
   readonly #file: BackgroundFile;
   readonly #tracks = new Map<string, Track>();
@@ -56,9 +65,10 @@ export class TraceFile implements StepTrace {
    * Makes the file, over any that is there.
    * @throws LockstepError `usage` when it cannot be written
    */
-  constructor({ path, startMs, warn, maxEvents = MAX_EVENTS }: TraceFileOptions) {
+  constructor({ path, startMs, now = () => systemClock.now(), warn, maxEvents = MAX_EVENTS }: TraceFileOptions) {
     this.#path = path;
     this.#startMs = startMs;
+    this.#now = now;
     this.#warn = warn;
     this.#maxEvents = maxEvents;
     const names = [
@@ -69,10 +79,19 @@ export class TraceFile implements StepTrace {
     this.#file = new BackgroundFile({ path, option: "--trace", what: "the trace", head, tail: TAIL, warn });
   }
 
-  /** Takes the names of workers. */
+  /** Marks the moment, under the event's name in the log and with the same sentence; takes the names of workers. */
   record(event: TrainingEvent): void {
-    if (event.type !== "worker-joined" || this.#hasEnded) return;
-    this.#addTrack(event.worker, `${event.worker} (${event.engine}, host ${event.host}, pid ${event.pid})`);
+    if (this.#hasEnded || UNMARKED.includes(event.type)) return;
+    if (event.type === "worker-joined") {
+      this.#addTrack(event.worker, `${event.worker} (${event.engine}, host ${event.host}, pid ${event.pid})`);
+    }
+    for (const { event: name, text, worker } of this.#narrative.tell(event)) {
+      if (name === "summary") continue;
+      const pid = (worker === undefined ? undefined : this.#tracks.get(worker)?.pid) ?? COORDINATOR;
+      const ts = micros(this.#now() - this.#startMs);
+      const args = JSON.stringify({ msg: text });
+      this.#add(`{"name":"${name}","ph":"i","s":"p","ts":${ts},"pid":${pid},"tid":${WORK_ROW},"args":${args}}`);
+    }
   }
 
   coordinator(phase: CoordinatorPhase, step: number, startMs: number, endMs: number): void {

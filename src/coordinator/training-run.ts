@@ -2,16 +2,19 @@ import { systemClock } from "../shared/clock.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
-import { MonitoringServer } from "../shared/http.ts";
+import { httpUrl, MonitoringServer } from "../shared/http.ts";
 import type { CoordinatorTransport } from "../shared/transport/transport.ts";
 import { Coordinator } from "./coordinator.ts";
 import { EventRecording } from "./event-recording.ts";
-import { Metrics } from "./metrics.ts";
+import { LivePages } from "./live/live-pages.ts";
+import { RunLogFile } from "./log/run-log-file.ts";
+import { Metrics, runName } from "./metrics.ts";
 import { openRun } from "./opened-run.ts";
 import { RunPlan } from "./plan.ts";
 import { ReportedCheckpoints } from "./reported-checkpoints.ts";
 import { engineWatch, type Resumption } from "./resumption.ts";
 import type { RunDirectory } from "./run-directory.ts";
+import { RunStatus } from "./run-status.ts";
 import { TraceFile } from "./trace-file.ts";
 
 export interface TrainingRunOptions {
@@ -28,7 +31,7 @@ export interface TrainingRun {
   readonly runDir: string;
   /** Nothing is left to do: it was resumed after its end. */
   readonly isComplete: boolean;
-  /** Where /metrics, /healthz and /status are. */
+  /** Where /metrics, /healthz, /readyz and /status are. */
   readonly metricsUrl: string;
   /** Trains to the end, then closes everything. To be called once. */
   run(): Promise<TrainingResult>;
@@ -37,21 +40,46 @@ export interface TrainingRun {
 /** @throws LockstepError when the run's folder, the trace or the metrics port cannot be had; the transport is then closed */
 export async function prepareTrainingRun(options: TrainingRunOptions): Promise<TrainingRun> {
   const { config, dataset, transport, version, onEvent } = options;
-  const metrics = new Metrics({ config, version, now: () => systemClock.now() });
-  let coordinator: Coordinator | undefined;
-  const server = new MonitoringServer({
-    metrics: () => metrics.text(),
-    metricsContentType: metrics.contentType,
-    status: () => coordinator?.status(),
-  });
+  const clocks = { now: () => systemClock.now(), time: () => Date.now() };
+  const metrics = new Metrics({ config, version, ...clocks });
+  const status = new RunStatus(clocks);
   let trace: TraceFile | undefined;
   let recording: EventRecording | undefined;
   let directory: RunDirectory | undefined;
+  let log: RunLogFile | undefined;
+  let coordinator: Coordinator | undefined;
+  const live = new LivePages({
+    ...{ clock: systemClock, unixNow: clocks.time },
+    runName: () => (directory === undefined ? "" : runName(directory.path)),
+    workers: () => coordinator?.roster() ?? [],
+  });
+  const server = new MonitoringServer({
+    metrics: () => metrics.text(),
+    metricsContentType: metrics.contentType,
+    unready: () => (coordinator === undefined ? "the run is being prepared" : coordinator.unready()),
+    status: () => ({
+      run: directory === undefined ? null : runName(directory.path),
+      runDir: directory?.path ?? null,
+      ...coordinator?.status(),
+      ...status.read(),
+    }),
+    pages: live.pages,
+  });
   const emit = (event: TrainingEvent): void => {
-    metrics.record(event);
-    directory?.record(event);
-    trace?.record(event);
+    for (const observer of [metrics, status, directory, log, live, trace]) observer?.record(event);
     onEvent(event);
+  };
+  const close = async (): Promise<void> => {
+    await log?.close();
+    directory?.close();
+    await trace?.close();
+    await recording?.close();
+    await live.close();
+    await server.close();
+  };
+  const fail = (thrown: unknown): void => {
+    log?.fail(thrown);
+    live.fail(thrown);
   };
   try {
     const { metricsHost, metricsPort, metricsPortExplicit } = config;
@@ -59,9 +87,13 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     const warn = (message: string): void => emit({ type: "warning", message });
     if (config.trace !== undefined) trace = new TraceFile({ path: config.trace, startMs: systemClock.now(), warn });
     if (config.recordEvents !== undefined) recording = new EventRecording({ path: config.recordEvents, version, warn });
-    const { directory: opened, resumption } = await openRun({ config, dataset, now: () => new Date(), warn });
+    const { directory: opened, resumption } = await openRun({
+      ...{ config, dataset, version, warn },
+      now: () => new Date(),
+    });
     directory = opened;
     const { path: runDir, checkpointsFolder: folder } = opened;
+    log = new RunLogFile({ runDir, workersByHand: "listen" in config, warn });
     const checkpoints = await ReportedCheckpoints.open({
       ...{ folder, keep: config.keepCheckpoints, emit },
       beforeSave: () => opened.flush(),
@@ -73,8 +105,9 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
       ...{ trace, recording },
     });
     coordinator = created;
-    const metricsUrl = `http://${metricsHost.includes(":") ? `[${metricsHost}]` : metricsHost}:${port}/metrics`;
-    emit({ type: "monitoring", url: metricsUrl });
+    metrics.watch(runDir, created);
+    const metricsUrl = httpUrl(metricsHost, port, "/metrics");
+    emit({ type: "monitoring", url: metricsUrl, runDir });
     if (resumption !== undefined) emit(resumedEvent(runDir, new RunPlan(config, dataset), resumption));
     return {
       coordinator: created,
@@ -84,19 +117,17 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
       run: async () => {
         try {
           return await created.run();
+        } catch (thrown) {
+          fail(thrown);
+          throw thrown;
         } finally {
-          opened.close();
-          await trace?.close();
-          await recording?.close();
-          await server.close();
+          await close();
         }
       },
     };
   } catch (thrown) {
-    directory?.close();
-    await trace?.close();
-    await recording?.close();
-    await server.close();
+    fail(thrown);
+    await close();
     await transport.close();
     throw thrown;
   }

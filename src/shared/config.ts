@@ -63,6 +63,14 @@ const fleet = {
     .describe("give up after this many seconds below --min-workers; 0 waits for ever"),
 };
 
+const log = {
+  logFormat: oneOf(["text", "json"])
+    .default("text")
+    .describe(
+      "what is said on stderr and stdout: lines for people, or an object a line with time, run, worker and step",
+    ),
+};
+
 const json = { json: toggle().default(false).describe("print the result as one JSON object, the last line on stdout") };
 const quiet = { quiet: toggle().default(false).describe("print only the result and warnings") };
 
@@ -77,6 +85,8 @@ const output = {
   recordEvents: text("FILE", "the path of a file to write")
     .exactOptional()
     .describe("write all that the coordinator is told and decides, for lockstep replay"),
+  report: toggle().default(true).describe("write report.html into the run's folder at the end"),
+  ...log,
   ...json,
   ...quiet,
 };
@@ -96,6 +106,13 @@ const metrics = {
   metricsHost: text("HOST", "a host name or address of this machine")
     .default("127.0.0.1")
     .describe("address that the metrics port listens on"),
+};
+
+const workerMetrics = {
+  metricsPort: integer(0, 65_535)
+    .exactOptional()
+    .describe("port of this worker's own /metrics and /healthz; 0 takes a free one; not served if not given"),
+  metricsHost: metrics.metricsHost,
 };
 
 const engine = {
@@ -147,6 +164,10 @@ const connection = {
 
 const checkpoint = {
   checkpoint: text("FILE", "the path of a checkpoint (.safetensors)").describe("the checkpoint to evaluate (required)"),
+};
+
+const finishedRun = {
+  runDir: text("DIR", "the folder of a run").describe("the run to report on (required)"),
 };
 
 const recording = {
@@ -212,7 +233,13 @@ export const COMMAND_OPTIONS = {
     Output: output,
     Metrics: metrics,
   },
-  worker: { Network: connection, Compute: { ...engine, ...gpu, ...shareGpu, ...data }, Output: quiet },
+  worker: {
+    Network: connection,
+    Compute: { ...engine, ...gpu, ...shareGpu, ...data },
+    Output: { ...log, ...quiet },
+    Metrics: workerMetrics,
+  },
+  report: { Input: { ...finishedRun, ...data }, Output: quiet },
   eval: { Input: { ...checkpoint, ...data }, Compute: { ...engine, ...gpu }, Output: json },
   doctor: { Input: data, Output: json },
   bench: { Measuring: bench, Data: data, Output: reports },
@@ -237,7 +264,8 @@ const trainingSchema = z.object({
 export const COMMAND_SCHEMAS = {
   train: trainingSchema.extend(localWorkers),
   coordinator: trainingSchema.extend(listen),
-  worker: z.object({ ...connection, ...engine, ...gpu, ...shareGpu, ...data, ...quiet }),
+  worker: z.object({ ...connection, ...engine, ...gpu, ...shareGpu, ...data, ...log, ...quiet, ...workerMetrics }),
+  report: z.object({ ...finishedRun, ...data, ...quiet }),
   eval: z.object({ ...checkpoint, ...data, ...engine, ...gpu, ...json }),
   doctor: z.object({ ...data, ...json }),
   bench: z.object({ ...bench, ...data, ...reports }),
@@ -251,6 +279,7 @@ export type TrainConfig = z.infer<typeof COMMAND_SCHEMAS.train>;
 export type CoordinatorConfig = z.infer<typeof COMMAND_SCHEMAS.coordinator>;
 export type WorkerConfig = z.infer<typeof COMMAND_SCHEMAS.worker>;
 export type EvalConfig = z.infer<typeof COMMAND_SCHEMAS.eval>;
+export type ReportConfig = z.infer<typeof COMMAND_SCHEMAS.report>;
 export type DoctorConfig = z.infer<typeof COMMAND_SCHEMAS.doctor>;
 export type BenchConfig = z.infer<typeof COMMAND_SCHEMAS.bench>;
 export type ReplayConfig = z.infer<typeof COMMAND_SCHEMAS.replay>;
@@ -265,7 +294,18 @@ export const DECISIVE_OPTIONS: readonly (keyof TrainingConfig)[] = [
 
 /** What `--resume` does not take over from the run: the options of a run that are about one start of it. */
 export const OPTIONS_OF_ONE_START: readonly (keyof TrainingConfig)[] = [
-  ...(["resume", "runDir", "trace", "recordEvents", "json", "quiet", "metricsPort", "metricsHost"] as const),
+  ...([
+    "resume",
+    "runDir",
+    "trace",
+    "recordEvents",
+    "report",
+    "logFormat",
+    "json",
+    "quiet",
+    "metricsPort",
+    "metricsHost",
+  ] as const),
 ];
 
 /** The resolved options of a command. */

@@ -3,8 +3,13 @@ import type { Signal } from "./errors.ts";
 /** What a training run tells whoever watches it: the progress display, the metrics and library users. */
 
 export type TrainingEvent =
-  /** Where /metrics, /healthz and /status answer. */
-  | { readonly type: "monitoring"; readonly url: string }
+  /** Where /metrics, /healthz, /readyz and /status answer. */
+  | {
+      readonly type: "monitoring";
+      readonly url: string;
+      /** The run's folder. */
+      readonly runDir: string;
+    }
   | { readonly type: "listening"; readonly address: string }
   | {
       readonly type: "started";
@@ -90,7 +95,10 @@ export type TrainingEvent =
       readonly correct: number;
       /** Samples of the epoch that have counted so far, each of them once: as counted when results came. */
       readonly samplesCounted: number;
-      /** Norm of the gradient over all weights, before it was clipped; null without `clipNorm`. */
+      /**
+       * Norm of the gradient over all weights, before it was clipped; null where it was not computed. With `clipNorm` it is
+       * in every step, otherwise in every tenth step of an epoch and in those that `logEvery` logs.
+       */
       readonly gradientNorm: number | null;
       /** From the step's first assignment to its weights. */
       readonly stepMs: number;
@@ -114,7 +122,14 @@ export type TrainingEvent =
     }
   | { readonly type: "rejected"; readonly reason: string }
   /** A checkpoint is safely on disk. */
-  | { readonly type: "checkpoint"; readonly path: string; readonly step: number }
+  | {
+      readonly type: "checkpoint";
+      readonly path: string;
+      readonly step: number;
+      readonly sizeBytes: number;
+      /** From the beginning of its writing until it was there to stay. */
+      readonly durationMs: number;
+    }
   /** One could not be written; the training goes on. Warnings say when that begins and ends. */
   | {
       readonly type: "checkpoint-failed";
@@ -122,7 +137,12 @@ export type TrainingEvent =
       /** The newest step that was to be saved. */
       readonly step: number;
     }
-  | { readonly type: "warning"; readonly message: string }
+  | {
+      readonly type: "warning";
+      readonly message: string;
+      /** Of the local worker's process that it is about, if it is about one. */
+      readonly pid?: number;
+    }
   | { readonly type: "finished"; readonly result: TrainingResult };
 
 /** What a step's time was spent on, on both sides. */

@@ -1,4 +1,4 @@
-/** The small HTTP server that monitoring talks to: /metrics, /healthz and /status. */
+/** The small HTTP server that monitoring talks to: /metrics, /healthz, /readyz, /status, and what else it is given. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { LockstepError, messageOf, systemCode } from "./errors.ts";
@@ -7,29 +7,53 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 64;
 
+const PLAIN = "text/plain; charset=utf-8";
+
+/** What is answered, to GET and, without the body, to HEAD. */
+export interface Page {
+  readonly contentType: string;
+  readonly body: string | Uint8Array;
+  /** 200 if not given. */
+  readonly status?: number;
+  /** Besides those of its type and `cache-control: no-store`, which may be replaced. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes a page, or answers by itself and returns undefined: now, later, or with a stream that `close` will end. Only GET
+ * and HEAD come here. A connection on which nothing is written for 10 seconds is ended by the server, unless the handler
+ * lifts that with `response.setTimeout(0)`; and all connections together are few, so a handler of streams limits them.
+ */
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+) => Page | undefined | Promise<Page | undefined>;
+
 /** What the server tells. */
 export interface MonitoringSources {
   /** In the Prometheus text format. */
   readonly metrics: () => Promise<string>;
   readonly metricsContentType: string;
-  /** A value for JSON: what the run is doing now. */
+  /** A value for JSON: what is going on now. */
   readonly status: () => unknown;
-}
-
-interface Page {
-  readonly contentType: string;
-  readonly body: string;
+  /** A sentence: why it cannot do its work yet, or no more; undefined when it can. */
+  readonly unready: () => string | undefined;
+  /** Further pages by their path, such as "/". */
+  readonly pages?: ReadonlyMap<string, Handler>;
 }
 
 export class MonitoringServer {
   readonly #server: Server;
-  readonly #pages: ReadonlyMap<string, () => Page | Promise<Page>>;
+  readonly #pages: ReadonlyMap<string, Handler>;
 
-  constructor({ metrics, metricsContentType, status }: MonitoringSources) {
-    this.#pages = new Map<string, () => Page | Promise<Page>>([
+  constructor({ metrics, metricsContentType, status, unready, pages }: MonitoringSources) {
+    this.#pages = new Map<string, Handler>([
       ["/metrics", async () => ({ contentType: metricsContentType, body: await metrics() })],
-      ["/healthz", () => ({ contentType: "text/plain; charset=utf-8", body: "ok\n" })],
+      // That this is answered at all says that the process lives and that its event loop turns.
+      ["/healthz", () => plain("ok")],
+      ["/readyz", () => readiness(unready())],
       ["/status", () => ({ contentType: "application/json", body: `${JSON.stringify(status())}\n` })],
+      ...(pages ?? []),
     ]);
     this.#server = createServer(
       {
@@ -84,23 +108,37 @@ export class MonitoringServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const send = (status: number, page: Page, headers: Record<string, string> = {}) => {
-      response.writeHead(status, { "content-type": page.contentType, "cache-control": "no-store", ...headers });
-      response.end(request.method === "HEAD" ? undefined : page.body);
+    const send = ({ contentType, body, status = 200, headers = {} }: Page): void => {
+      response.writeHead(status, { "content-type": contentType, "cache-control": "no-store", ...headers });
+      response.end(request.method === "HEAD" ? undefined : body);
     };
-    const plain = (body: string): Page => ({ contentType: "text/plain; charset=utf-8", body: `${body}\n` });
-
-    const page = this.#pages.get(request.url?.split("?", 1)[0] ?? "");
-    if (!page) return send(404, plain(`not found; there is ${[...this.#pages.keys()].join(", ")}`));
+    const handler = this.#pages.get(request.url?.split("?", 1)[0] ?? "");
+    if (!handler) return send(plain(`not found; there is ${[...this.#pages.keys()].join(", ")}`, 404));
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return send(405, plain("only GET and HEAD are allowed"), { allow: "GET, HEAD" });
+      return send({ ...plain("only GET and HEAD are allowed", 405), headers: { allow: "GET, HEAD" } });
     }
     try {
-      send(200, await page());
+      const page = await handler(request, response);
+      if (page !== undefined) send(page);
     } catch (error) {
-      send(500, plain(messageOf(error)));
+      if (response.headersSent) response.destroy();
+      else send(plain(messageOf(error), 500));
     }
   }
+}
+
+/** A line of text. */
+function plain(line: string, status = 200): Page {
+  return { contentType: PLAIN, body: `${line}\n`, status };
+}
+
+function readiness(problem: string | undefined): Page {
+  return problem === undefined ? plain("ready") : plain(problem, 503);
+}
+
+/** Where a server answers: IPv6 addresses stand in brackets. */
+export function httpUrl(host: string, port: number, path: string): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`;
 }
 
 function listenProblem(code: unknown, host: string, port: number, error: unknown): string {

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { type Clock, tickEvery } from "../shared/clock.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
 import { messageOf, type Signal } from "../shared/errors.ts";
+import type { WorkerEventName } from "../shared/log/vocabulary.ts";
 import { modelDigest } from "../shared/model/digest.ts";
 import { decodeFromCoordinator, encode, type Frames, wordsOf } from "../shared/protocol/codec.ts";
 import { LIMITS, PROTOCOL_VERSION, type WorkerMessage } from "../shared/protocol/messages.ts";
@@ -10,6 +11,7 @@ import type { WorkerTransport } from "../shared/transport/transport.ts";
 import type { Engine } from "./engines/engine.ts";
 import { initialState, transition } from "./machine/machine.ts";
 import type { Effect, Event, State, Task } from "./machine/types.ts";
+import type { WorkerMetrics } from "./metrics.ts";
 import { TaskClock } from "./task-clock.ts";
 import { type TaskListener, TaskRunner } from "./task-runner.ts";
 
@@ -25,6 +27,22 @@ export interface WorkerOptions {
   readonly coordinatorTimeoutMs: number;
   /** Sentences about what happens. */
   readonly say: (text: string) => void;
+  /** The same as events, and some more. */
+  readonly log?: (news: WorkerNews) => void;
+  /** Is told what there is to count. */
+  readonly metrics?: WorkerMetrics | undefined;
+}
+
+/** Something that has happened to a worker, for its log. */
+export interface WorkerNews {
+  readonly event: WorkerEventName;
+  readonly text: string;
+  /** What the coordinator calls this worker, and its run's folder; absent while it is not welcomed. */
+  readonly worker?: string;
+  readonly runId?: string;
+  /** Steps done when the last work was given out; absent before the first. */
+  readonly step?: number;
+  readonly stack?: string;
 }
 
 /** How a worker ended. */
@@ -37,6 +55,8 @@ export interface WorkerEnd {
 type TimedEvent = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
 const TICK_MS = 25;
+/** A coordinator pings at least every second: one that is silent for this long may be gone. */
+const SILENCE_MS = 5_000;
 
 /** The shell around the worker's machine: transport, clock, engine and data. */
 export class Worker {
@@ -49,6 +69,7 @@ export class Worker {
   readonly #ended: Promise<WorkerEnd>;
   #end: (end: WorkerEnd) => void = () => {};
   #state: State;
+  #step: number | undefined;
   #payload: Frames = [];
   readonly #cancelled = new WeakSet<Task>();
   #engineWork: Promise<void> = Promise.resolve();
@@ -83,9 +104,31 @@ export class Worker {
     this.#handle({ type: "signal", signal });
   }
 
+  /** Steps done when the last work was given out; undefined before the first. */
+  get step(): number | undefined {
+    return this.#step;
+  }
+
+  /** Whether it is welcome, and hears the coordinator. */
+  get isConnected(): boolean {
+    const { welcome, heardAt, ended } = this.#state;
+    return welcome !== undefined && !ended && this.#options.clock.now() - heardAt < SILENCE_MS;
+  }
+
+  /** A sentence: why it cannot be given work now; undefined when it can. */
+  unready(): string | undefined {
+    const { welcome, ready, ended, leaving } = this.#state;
+    const coordinator = `the coordinator at ${this.#options.address}`;
+    if (ended || leaving !== undefined) return "the worker is leaving";
+    if (welcome === undefined) return `${coordinator} has not welcomed this worker yet`;
+    if (!ready) return "the engine is not ready yet";
+    return this.isConnected ? undefined : `nothing is heard of ${coordinator}`;
+  }
+
   #receive(frames: Frames): void {
     try {
       const { header, payload } = decodeFromCoordinator(frames);
+      this.#options.metrics?.traffic.received.add(header.type, frames);
       if (header.type === "assign" && payload[0] !== undefined) this.#samples.set(header, wordsOf(payload[0]));
       this.#payload = payload;
       this.#handle({ type: "message", message: header });
@@ -109,6 +152,7 @@ export class Worker {
         this.#send(effect.message);
         break;
       case "prepare":
+        this.#options.metrics?.welcomed(effect.welcome);
         this.#withEngine(async () => {
           await this.#runner.prepare(effect.welcome);
           if (this.#state.welcome === effect.welcome) this.#handle({ type: "prepared" });
@@ -134,6 +178,10 @@ export class Worker {
         break;
       case "say":
         this.#options.say(effect.text);
+        this.#log(effect);
+        break;
+      case "note":
+        this.#log(effect);
         break;
       case "exit":
         this.#end({ code: effect.code, text: effect.text });
@@ -143,13 +191,25 @@ export class Worker {
     }
   }
 
+  #log({ event, text, ...more }: Extract<Effect, { type: "say" | "note" }>): void {
+    const { welcome } = this.#state;
+    this.#options.log?.({
+      ...{ event, text },
+      ...("stack" in more ? { stack: more.stack } : {}),
+      ...(welcome === undefined ? {} : { worker: welcome.name, runId: welcome.runId }),
+      ...(this.#step === undefined ? {} : { step: this.#step }),
+    });
+  }
+
   async #run(task: Task): Promise<void> {
     const listener = this.#listener(task);
     // Its parameters may be gone by now.
     if (listener.isCancelled()) return;
+    this.#step = task.type === "assign" ? task.step : task.version;
     this.#taskClock.begin();
     if (task.type === "evaluate") await this.#runner.evaluate(task, listener);
     else await this.#runner.computeStep(task, this.#samplesOf(task), listener);
+    if (!listener.isCancelled()) this.#options.metrics?.computed(task, this.#taskClock.spent().compute / 1000);
     this.#taskClock.end();
     this.#handle({ type: "task-done", task });
   }
@@ -197,7 +257,9 @@ export class Worker {
   }
 
   #send(message: WorkerMessage, ...payload: readonly Float32Array[]): void {
-    this.#options.transport.send(encode(message, ...payload));
+    const frames = encode(message, ...payload);
+    this.#options.metrics?.traffic.sent.add(message.type, frames);
+    this.#options.transport.send(frames);
   }
 
   #hello(): WorkerMessage {

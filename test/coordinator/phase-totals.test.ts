@@ -28,6 +28,8 @@ test("those that left long ago become one, and nothing is lost", () => {
     [GONE, ...Array.from({ length: 16 }, (_, i) => `w${85 + i}`)].toSorted(),
   );
   expect(totals.workers.get(GONE)).toEqual({ wait: 0, gather: 0, compute: 84, wire: 0 });
+  expect([...totals.shards.keys()].toSorted()).toEqual([...totals.workers.keys()].toSorted());
+  expect(totals.shards.get(GONE)).toBe(84);
 });
 
 test("a worker that left before it did anything is no name, and one that left may count once more", () => {

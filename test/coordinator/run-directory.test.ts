@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createRunDirectory, openRunDirectory, type RunDirectory } from "../../src/coordinator/run-directory.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
 import type { TrainConfig } from "../../src/shared/config.ts";
-import { epoch, started, step } from "./training-events.ts";
+import { parseRunRecord, type RunRecord } from "../../src/shared/run-record.ts";
+import { epoch, finished, started, step, workerLeft } from "./training-events.ts";
 
 let folder: string;
 const cwd = process.cwd();
@@ -124,6 +125,57 @@ test("refuses a folder that cannot be made", () => {
   }
   writeFileSync("runs", "");
   expect(() => setUp()).toThrow("cannot make the run folder runs/");
+});
+
+describe("result.json", () => {
+  const at = { step: 0, stepsPerEpoch: 10, evaluatedEpochs: 0 };
+  const result = (): RunRecord => {
+    const found = parseRunRecord(readFileSync("a/result.json", "utf8"));
+    if (typeof found === "string") expect.fail(found);
+    return found;
+  };
+
+  test("has the result, and what befell the run", () => {
+    const { run, clock, config } = setUp({ runDir: "a" });
+    run.record(workerLeft());
+    clock.now = new Date("2026-01-31T13:00:00.000Z");
+    run.record(finished({ workersLost: 1 }));
+    expect(result()).toMatchObject({
+      ...{ testErrors: 104, workersLost: 1, faults: { workersLost: 1, shardsReassigned: 3 }, earlier: [] },
+      ...{ startedAt: "2026-01-31T12:00:00.123Z", endedAt: "2026-01-31T13:00:00.000Z" },
+      software: { lockstep: null, node: process.version },
+    });
+    expect(readdirSync("a").toSorted()).toEqual(["checkpoints", "config.json", "coordinator.lock", "result.json"]);
+    expect(config.runDir).toBe("a");
+  });
+
+  test("keeps what it said of the starts before, and says nothing new where nothing was left to do", () => {
+    const first = setUp({ runDir: "a" });
+    first.run.record(workerLeft());
+    first.run.record(finished({ steps: 400, interruptedBy: "SIGINT" }));
+    first.run.close();
+    const second = setUp({ runDir: "a" }, at);
+    second.run.record(finished({ steps: 900, resumedFrom: 400, weightsSha256: "of step 900" }));
+    second.run.close();
+    expect(result().earlier).toMatchObject([{ steps: 400, interruptedBy: "SIGINT", faults: { workersLost: 1 } }]);
+    const before = readFileSync("a/result.json", "utf8");
+    const third = setUp({ runDir: "a" }, at);
+    third.run.record(finished({ steps: 900, resumedFrom: 900, weightsSha256: "of step 900", trainSeconds: 0 }));
+    expect(readFileSync("a/result.json", "utf8")).toBe(before);
+    expect(third.warnings).toEqual([]);
+  });
+
+  test("is replaced with a warning when it is damaged, and costs no more than one when it cannot be written", () => {
+    const { run, warnings } = setUp({ runDir: "a" });
+    writeFileSync("a/result.json", "{");
+    run.record(finished());
+    expect(result().steps).toBe(9380);
+    expect(warnings).toEqual([expect.stringMatching(/^a\/result\.json is damaged \(it is not JSON\), and replaced/)]);
+    rmSync("a/result.json");
+    mkdirSync("a/result.json");
+    run.record(finished());
+    expect(warnings[1]).toMatch(/^cannot write a\/result\.json: EISDIR/);
+  });
 });
 
 describe("opened to be continued", () => {

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TraceFile, type TraceFileOptions } from "../../src/coordinator/trace-file.ts";
+import { COORDINATOR_EVENTS } from "../../src/shared/log/vocabulary.ts";
 import { readTrace } from "../support/trace.ts";
+import { finished, started, step, workerLeft } from "./training-events.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -15,7 +17,13 @@ afterEach(() => rmSync(folder, { recursive: true }));
 function setUp(changes: Partial<TraceFileOptions> = {}) {
   const path = join(folder, "trace.json");
   const warnings: string[] = [];
-  const trace = new TraceFile({ path, startMs: 1_000, warn: (message) => warnings.push(message), ...changes });
+  const trace = new TraceFile({
+    path,
+    startMs: 1_000,
+    now: () => 1_001,
+    warn: (message) => warnings.push(message),
+    ...changes,
+  });
   return { trace, path, warnings };
 }
 
@@ -38,6 +46,10 @@ test("names who did what, when, and for which step", async () => {
     { name: "process_name", ph: "M", pid: 2, tid: 0, args: { name: 'worker-1 (wasm, host h"1, pid 7)' } },
     { name: "thread_name", ph: "M", pid: 2, tid: 1, args: { name: "gather, compute, wait" } },
     { name: "thread_name", ph: "M", pid: 2, tid: 2, args: { name: "wire" } },
+    {
+      ...{ name: "worker-joined", ph: "i", s: "p", ts: 1_000, pid: 2, tid: 1 },
+      args: { msg: 'Worker worker-1 joined: wasm on cpu, host h"1, pid 7; 1 worker ready' },
+    },
     { name: "decide", ph: "X", ts: 2_000, dur: 500, pid: 1, tid: 1, args: { step: 1 } },
     { name: "wait", ph: "X", ts: 2_000, dur: 2_000, pid: 2, tid: 1, args: { step: 1 } },
     { name: "compute", ph: "X", ts: 4_000, dur: 5_000, pid: 2, tid: 1, args: { step: 1 } },
@@ -47,6 +59,29 @@ test("names who did what, when, and for which step", async () => {
     { name: "send", ph: "X", ts: 2_500, dur: 750, pid: 1, tid: 1, args: { step: 1 } },
     { name: "send", ph: "X", ts: 10_000, dur: 1_000, pid: 1, tid: 1, args: { step: 2 } },
   ]);
+});
+
+test("marks joins, losses and checkpoints under their names in the log, on the row of whom they are about", async () => {
+  const { trace, path } = setUp();
+  trace.record(started());
+  trace.record({ ...joined, worker: "worker-1" });
+  trace.record(step());
+  trace.record({ type: "rejected", reason: "stale" });
+  trace.record(workerLeft({ worker: "worker-1" }));
+  trace.record({ type: "checkpoint-failed", message: "the disk is full", step: 3 });
+  trace.record(finished());
+  await trace.close();
+  const marks = readTrace(path).filter(({ ph }) => ph === "i");
+  expect(marks.map(({ name, pid }) => [name, pid])).toEqual([
+    ["run-started", 1],
+    ["worker-joined", 2],
+    ["worker-lost", 2],
+    ["shards-reassigned", 2],
+    ["checkpoint-failed", 1],
+    ["run-finished", 1],
+  ]);
+  expect(marks.every(({ name }) => Object.hasOwn(COORDINATOR_EVENTS, name))).toBe(true);
+  expect(marks[4]?.args.msg).toBe("the disk is full");
 });
 
 test("is a whole trace from its beginning on, and again after every write", async () => {

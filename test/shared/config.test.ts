@@ -33,6 +33,8 @@ test("the defaults are the seed recipe", () => {
     metricsPort: 9464,
     metricsPortExplicit: false,
     metricsHost: "127.0.0.1",
+    report: true,
+    logFormat: "text",
     json: false,
     quiet: false,
     minWorkers: 1,
@@ -54,6 +56,8 @@ test("the other commands have their defaults", () => {
     deterministic: true,
     gpu: "auto",
     shareGpu: false,
+    logFormat: "text",
+    metricsHost: "127.0.0.1",
     quiet: false,
   });
   const compute = { engine: "auto", deterministic: true, gpu: "auto" };

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { MonitoringServer, type MonitoringSources } from "../../src/shared/http.ts";
+import { type Handler, MonitoringServer, type MonitoringSources } from "../../src/shared/http.ts";
 
 const servers: MonitoringServer[] = [];
 afterEach(async () => {
@@ -12,6 +12,7 @@ function create(sources: Partial<MonitoringSources> = {}): MonitoringServer {
     metrics: () => Promise.resolve("lockstep_loss 1\n"),
     metricsContentType: "text/plain; version=0.0.4",
     status: () => ({ step: 3 }),
+    unready: () => undefined,
     ...sources,
   });
   servers.push(server);
@@ -38,10 +39,58 @@ test("answers HEAD without a body", async () => {
   expect([response.status, await response.text()]).toEqual([200, ""]);
 });
 
+test("is ready, or says why not", async () => {
+  let problem: string | undefined = "the run is over";
+  const url = await listen({ unready: () => problem });
+  const refused = await fetch(`${url}/readyz`);
+  expect([refused.status, await refused.text()]).toEqual([503, "the run is over\n"]);
+  problem = undefined;
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+});
+
+test("serves further pages, with headers of their own", async () => {
+  const page = { contentType: "text/html", body: new TextEncoder().encode("<p>é"), headers: { "x-of": "mine" } };
+  const response = await fetch(await listen({ pages: new Map([["/", () => page]]) }));
+  expect([response.headers.get("content-type"), response.headers.get("x-of")]).toEqual(["text/html", "mine"]);
+  expect([response.headers.get("cache-control"), await response.text()]).toEqual(["no-store", "<p>é"]);
+});
+
+test("a page may be a stream, which ends with the server", async () => {
+  const pages = new Map<string, Handler>([
+    [
+      "/events",
+      (_request, response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" }).write("data: 1\n\n");
+        return undefined;
+      },
+    ],
+  ]);
+  const server = create({ pages });
+  const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}/events`;
+  const response = await fetch(url);
+  const reader = response.body!.getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toBe("data: 1\n\n");
+  await server.close();
+  await expect(reader.read()).rejects.toThrow("terminated");
+});
+
+test("a handler that fails in the midst of its answer ends it", async () => {
+  const fail: Handler = (_request, response) => {
+    response.writeHead(200).write("half");
+    throw new Error("no more");
+  };
+  const url = await listen({ pages: new Map([["/half", fail]]) });
+  await expect(fetch(`${url}/half`).then((response) => response.text())).rejects.toThrow(/terminated|fetch failed/);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
 test("refuses other paths and methods", async () => {
   const url = await listen();
   const missing = await fetch(`${url}/`);
-  expect([missing.status, await missing.text()]).toEqual([404, "not found; there is /metrics, /healthz, /status\n"]);
+  expect([missing.status, await missing.text()]).toEqual([
+    404,
+    "not found; there is /metrics, /healthz, /readyz, /status\n",
+  ]);
   const posted = await fetch(`${url}/metrics`, { method: "POST", body: "x" });
   expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
 });

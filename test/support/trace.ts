@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 
-/** An event of a Chrome trace as lockstep writes them: a span (X), or the name of a process or a thread (M). */
+/** An event of a Chrome trace as lockstep writes them: a span (X), a moment (i), or the name of a process or a thread (M). */
 export interface ChromeEvent {
   readonly name: string;
-  readonly ph: "X" | "M";
+  readonly ph: "X" | "i" | "M";
   readonly pid: number;
   readonly tid: number;
   /** In microseconds. */
   readonly ts?: number;
   readonly dur?: number;
-  readonly args: { readonly step?: number; readonly name?: string };
+  readonly args: { readonly step?: number; readonly name?: string; readonly msg?: string };
 }
 
 /** Fails when the file is not a whole trace. */

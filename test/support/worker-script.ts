@@ -123,6 +123,8 @@ function effectText(effect: Effect): string {
       return `${effect.type} ${taskText(effect.task)}`;
     case "say":
       return `say: ${effect.text}`;
+    case "note":
+      return `note: ${effect.text}`;
     case "exit":
       return `exit ${effect.code}: ${effect.text}`;
     default:

@@ -8,7 +8,7 @@ import { MemoryNetwork } from "../../src/shared/transport/memory.ts";
 import type { CoordinatorTransport, PeerId } from "../../src/shared/transport/transport.ts";
 import type { Engine } from "../../src/worker/engines/engine.ts";
 import { createEngine } from "../../src/worker/engines/select.ts";
-import { Worker, type WorkerEnd } from "../../src/worker/worker.ts";
+import { Worker, type WorkerEnd, type WorkerNews } from "../../src/worker/worker.ts";
 import { engineWith } from "../support/engine-with.ts";
 import { NO_TIME } from "../support/messages.ts";
 import { syntheticDataset } from "../support/synthetic-dataset.ts";
@@ -23,6 +23,7 @@ let waiting: (() => void) | undefined;
 let worker: Worker;
 let end: Promise<WorkerEnd>;
 let greeting: WorkerMessage;
+let told: WorkerNews[];
 
 async function start(engine: Engine, driver?: string): Promise<void> {
   worker = new Worker({
@@ -30,6 +31,7 @@ async function start(engine: Engine, driver?: string): Promise<void> {
     // Time stands still: nothing here is for the clock to decide.
     clock: { now: () => 0, every: () => () => {} },
     say: () => {},
+    log: (news) => told.push(news),
     ...(driver === undefined ? {} : { driver }),
   });
   end = worker.run();
@@ -37,7 +39,7 @@ async function start(engine: Engine, driver?: string): Promise<void> {
 }
 
 beforeEach(() => {
-  [heard, waiting] = [[], undefined];
+  [heard, waiting, told] = [[], undefined, []];
   network = new MemoryNetwork();
   coordinator = network.listen();
   coordinator.start({
@@ -152,6 +154,13 @@ test("an engine that fails is told to the coordinator, and ends the worker", asy
   assign([0]);
   expect((await next("failed")).header).toMatchObject({ session, message: "the device is gone" });
   expect(await end).toEqual({ code: 1, text: "the device is gone" });
+  // The log learns to whom it happened, in which run and at which step.
+  const context = { worker: "worker-1", runId: "run" };
+  const stack = expect.stringMatching(/^Error: the device is gone\n +at /) as string;
+  expect(told).toEqual([
+    { event: "welcomed", text: "welcomed as worker-1, run run", ...context },
+    { event: "task-failed", text: "the device is gone", stack, step: 0, ...context },
+  ]);
 });
 
 test("a message that cannot be understood makes the worker greet again", async () => {

@@ -13,7 +13,15 @@ export function leave(state: State, signal: Signal, at: number): Step {
   const reason = `it received ${signal}`;
   const leaving = { since: at, code: SIGNAL_EXIT_CODES[signal], reason };
   if (state.welcome === undefined) return left(state, leaving);
-  return [{ ...state, leaving }, [{ type: "send", message: farewell(state.welcome, reason, true) }]];
+  const text = `leaving as soon as what it owes is done: ${reason}`;
+  const message = farewell(state.welcome, reason, true);
+  return [
+    { ...state, leaving },
+    [
+      { type: "note", event: "draining", text },
+      { type: "send", message },
+    ],
+  ];
 }
 
 /**

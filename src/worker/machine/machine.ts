@@ -1,7 +1,7 @@
 import { EXIT_CODES } from "../../shared/errors.ts";
 import type { CoordinatorMessage, Welcome } from "../../shared/protocol/messages.ts";
 import { leave, whileLeaving } from "./leaving.ts";
-import { cancelling, end, fail, isForUs, rejoin } from "./session.ts";
+import { cancelling, end, fail, isForUs, refused, rejoin } from "./session.ts";
 import { answerPing, startNext, takeWork } from "./tasks.ts";
 import { type Event, NO_SESSION_WORK, type State, type Step } from "./types.ts";
 
@@ -87,7 +87,7 @@ function takeWelcome(state: State, welcome: Welcome): Step {
   const text = `welcomed as ${welcome.name}, run ${welcome.runId}`;
   return [
     { ...state, ...NO_SESSION_WORK, welcome, quarantined: false },
-    [...cancelling(state), { type: "say", text }, { type: "prepare", welcome }],
+    [...cancelling(state), { type: "say", event: "welcomed", text }, { type: "prepare", welcome }],
   ];
 }
 
@@ -97,13 +97,16 @@ function takeRejection(state: State, code: string, message: string): Step {
       return rejoin(state, message, { sayLeaving: false });
     case "quarantined":
       // It keeps greeting.
-      return [{ ...state, quarantined: true }, state.quarantined ? [] : [{ type: "say", text: message }]];
+      return [
+        { ...state, quarantined: true },
+        state.quarantined ? [] : [{ type: "say", event: "refused", text: message }],
+      ];
     case "stopping":
       return end(state, 0, message);
     case "data":
-      return end(state, EXIT_CODES.refused, `the coordinator at ${state.address} refuses this worker: ${message}`);
+      return refused(state, EXIT_CODES.refused, `the coordinator at ${state.address} refuses this worker: ${message}`);
     default:
-      return end(state, EXIT_CODES.failed, `the coordinator at ${state.address} refuses this worker: ${message}`);
+      return refused(state, EXIT_CODES.failed, `the coordinator at ${state.address} refuses this worker: ${message}`);
   }
 }
 

@@ -20,7 +20,8 @@ export function rejoin(state: State, reason: string, { sayLeaving = true } = {})
     const message = farewell(state.welcome, state.leaving.reason, false);
     return andThen([state, [{ type: "send", message }]], (each) => left(each, state.leaving!));
   }
-  const effects: Effect[] = [...cancelling(state), { type: "say", text: `joining again: ${reason}` }];
+  const text = `joining again: ${reason}`;
+  const effects: Effect[] = [...cancelling(state), { type: "say", event: "disconnected", text }];
   if (sayLeaving && state.welcome !== undefined) {
     effects.push({ type: "send", message: farewell(state.welcome, reason, false) });
   }
@@ -28,7 +29,7 @@ export function rejoin(state: State, reason: string, { sayLeaving = true } = {})
 }
 
 export function fail(state: State, message: string, stack: string): Step {
-  const effects: Effect[] = [];
+  const effects: Effect[] = [{ type: "note", event: "task-failed", text: message, stack }];
   if (state.welcome !== undefined) {
     effects.push({ type: "send", message: { type: "failed", session: state.welcome.session, message, stack } });
   }
@@ -44,6 +45,12 @@ export const left = (state: State, { code, reason }: Leaving): Step => end(state
 
 export function end(state: State, code: number, text: string): Step {
   return [{ ...state, ...NO_SESSION_WORK, ended: true }, [...cancelling(state), { type: "exit", code, text }]];
+}
+
+/** Ends since the coordinator does not want this worker. */
+export function refused(state: State, code: number, text: string): Step {
+  const [ended, effects] = end(state, code, text);
+  return [ended, [{ type: "note", event: "refused", text }, ...effects]];
 }
 
 export function cancelling(state: State): Effect[] {

@@ -1,4 +1,5 @@
 import type { Signal } from "../../shared/errors.ts";
+import type { WorkerEventName } from "../../shared/log/vocabulary.ts";
 import type { SliceName } from "../../shared/model/contribution.ts";
 import { type Holdings, NOTHING_HELD } from "../../shared/protocol/holdings.ts";
 import type { Assign, CoordinatorMessage, Evaluate, Welcome, WorkerMessage } from "../../shared/protocol/messages.ts";
@@ -70,7 +71,10 @@ export type Effect =
   | { readonly type: "run"; readonly task: Task }
   /** Stop this task as soon as possible and send nothing more of it. */
   | { readonly type: "cancel"; readonly task: Task }
-  | { readonly type: "say"; readonly text: string }
+  /** Tell people, and the log. */
+  | { readonly type: "say"; readonly event: WorkerEventName; readonly text: string }
+  /** Tell the log alone. */
+  | { readonly type: "note"; readonly event: WorkerEventName; readonly text: string; readonly stack?: string }
   | { readonly type: "exit"; readonly code: number; readonly text: string };
 
 /** What a worker forgets when it loses its session. */

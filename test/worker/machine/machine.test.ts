@@ -181,8 +181,11 @@ describe("a rejection", () => {
     ["protocol-version", 1],
   ] as const)("because of %s ends the worker with code %i", (code, exitCode) => {
     const effects = script.hears({ type: "rejected", code, message: "the sentence" });
-    expect(effects.map(({ type }) => type)).toEqual(["cancel", "exit"]);
-    expect(effects[1]).toMatchObject({ code: exitCode, text: expect.stringContaining("the sentence") as string });
+    const told =
+      code === "stopping" ? [] : [{ event: "refused", text: expect.stringContaining("the sentence") as string }];
+    expect(effects.filter(({ type }) => type === "note")).toMatchObject(told);
+    expect(effects.slice(told.length).map(({ type }) => type)).toEqual(["cancel", "exit"]);
+    expect(effects.at(-1)).toMatchObject({ code: exitCode, text: expect.stringContaining("the sentence") as string });
   });
 });
 
@@ -201,7 +204,10 @@ describe("an end", () => {
     ["SIGTERM", 143],
   ] as const)("by %s says so and exits with code %i", (signal, code) => {
     script.play({ type: "signal", signal });
-    expect(script.transcript()).toBe(`${signal}\n  -> leaving c/1, it received ${signal}`);
+    expect(script.transcript()).toBe(
+      `${signal}\n  note: leaving as soon as what it owes is done: it received ${signal}\n` +
+        `  -> leaving c/1, it received ${signal}`,
+    );
     // What is still on its way to it is owed as well.
     script.assign(0);
     script.tick(999);
@@ -279,6 +285,7 @@ describe("an end", () => {
     script.play({ type: "failed", message: "out of memory", stack: "at x" });
     expect(script.transcript()).toMatchInlineSnapshot(`
       "failed: out of memory
+        note: out of memory
         -> failed, out of memory
         cancel step 0
         exit 1: out of memory"

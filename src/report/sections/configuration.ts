@@ -1,0 +1,90 @@
+import { formatCount } from "../../shared/format.ts";
+import { type Content, type Html, html } from "../html.ts";
+import { formatTime } from "../format-time.ts";
+import { decisiveSettings, otherSettings, repeatCommand, type Setting } from "../repeat-command.ts";
+import type { ReportContent } from "../report-content.ts";
+
+/** What the run was told, what it ran on, and how to have it again. */
+export function configurationSection({ run, data }: ReportContent): Html {
+  const { config, engine } = run.checkpoint;
+  const repeatable = engine.includes("+")
+    ? html`<p class="muted">Several engines computed (${engine}): another run agrees within rounding only.</p>`
+    : undefined;
+  return html`<section id="configuration">
+    <h2>Configuration</h2>
+    <p>
+      This command trains the same weights, with any number of
+      workers${engine === "wasm" ? ", to the last bit" : ", within the engine's rounding"}:
+    </p>
+    <pre><code>${repeatCommand(config, engine)}</code></pre>
+    ${repeatable}
+    <div class="pair">
+      <table class="facts">
+        <caption>
+          What decides the weights
+        </caption>
+        <tbody>
+          ${decisiveSettings(config).map((setting) => row(setting))}
+        </tbody>
+      </table>
+      ${environment(run, data)}
+    </div>
+    <details>
+      <summary>Other options</summary>
+      <table class="facts">
+        <tbody>
+          ${otherSettings(config).map((setting) => row(setting))}
+        </tbody>
+      </table>
+    </details>
+  </section> `;
+}
+
+function row({ flag, value, isDefault }: Setting): Html {
+  const shown: Content =
+    value === undefined ? html`<span class="muted">not given</span>` : isDefault ? value : html`<b>${value}</b>`;
+  return html`<tr>
+    <th scope="row"><code>${flag}</code></th>
+    <td>${shown}</td>
+  </tr>`;
+}
+
+function environment({ checkpoint, record }: ReportContent["run"], data: ReportContent["data"]): Html {
+  const rows: [name: string, value: Content][] = [
+    ["Engine", checkpoint.engine],
+    ...(record?.devices ?? []).map((each): [string, Content] => [
+      each.workers === 1 ? "1 worker" : `${formatCount(each.workers)} workers`,
+      [each.device, each.runtime, each.driver === undefined ? undefined : `driver ${each.driver}`]
+        .filter((part) => part !== undefined)
+        .join(", "),
+    ]),
+    [
+      "Data",
+      `${data.name}: ${formatCount(data.trainSamples)} training and ${formatCount(data.testSamples)} test images`,
+    ],
+    ["Data's digest", html`<code>${checkpoint.dataDigest}</code>`],
+  ];
+  if (record !== undefined) {
+    const { lockstep, node, system } = record.software;
+    if (lockstep !== null) rows.push(["lockstep", lockstep]);
+    rows.push(["Node.js", node], ["Coordinator's system", system]);
+    rows.push(
+      ["Began", formatTime(record.earlier[0]?.startedAt ?? record.startedAt)],
+      ["Ended", formatTime(record.endedAt)],
+    );
+  }
+  return html`<table class="facts">
+    <caption>
+      What it ran on
+    </caption>
+    <tbody>
+      ${rows.map(
+        ([name, value]) =>
+          html`<tr>
+            <th scope="row">${name}</th>
+            <td>${value}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
