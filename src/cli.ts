@@ -1,15 +1,18 @@
 #!/usr/bin/env node
 import { Command } from "commander";
+import { commandLog, textCommandLog } from "./command-log.ts";
 import { collectGarbageRarely } from "./garbage-collection.ts";
 import { loadConfig, strangeVariables } from "./shared/config-sources.ts";
 import type { CommandConfig, CommandName } from "./shared/config.ts";
-import { LockstepError, messageOf } from "./shared/errors.ts";
+import { LockstepError } from "./shared/errors.ts";
 import { addExamples, addOptions, parseArguments } from "./shared/options.ts";
 import { VERSION } from "./version.ts";
 
 /** The `lockstep` command. Each command's code is loaded when it is called, so that `--help` answers at once. */
 
 type Run<Name extends CommandName> = (config: CommandConfig<Name>) => Promise<number>;
+
+let log = textCommandLog(process.stderr);
 
 const program = new Command("lockstep")
   .description("Trains LeNet-5 on MNIST with any number of workers, to the same weights, bit for bit.")
@@ -24,7 +27,8 @@ function addCommand<Name extends CommandName>(
   const command = addOptions(program.command(name).description(description), name);
   addExamples(command, examples).action(async (flags: Record<string, unknown>) => {
     const config = loadConfig(name, flags, process.env);
-    for (const strange of strangeVariables(process.env)) process.stderr.write(`lockstep: warning: ${strange}\n`);
+    log = commandLog({ command: name, config, stderr: process.stderr });
+    for (const strange of strangeVariables(process.env)) log.warn(strange);
     const run = await load();
     process.exitCode = await run(config);
   });
@@ -112,14 +116,8 @@ collectGarbageRarely();
 try {
   await parseArguments(program, process.argv.slice(2));
 } catch (thrown) {
-  // A LockstepError is a sentence for a person; anything else is a bug and comes with its stack.
-  const isExpected = thrown instanceof LockstepError;
-  process.stderr.write(`lockstep: ${isExpected ? thrown.message : bugReport(thrown)}\n`);
-  process.exitCode = isExpected ? thrown.exitCode : 1;
+  log.fail(thrown);
+  process.exitCode = thrown instanceof LockstepError ? thrown.exitCode : 1;
 }
 // Sockets linger for a moment to deliver their last messages; nothing else may keep the process alive.
 process.stdout.write("", () => process.exit());
-
-function bugReport(thrown: unknown): string {
-  return `unexpected error: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown)}`;
-}

@@ -20,7 +20,7 @@ export type { ErrorCode, Signal } from "./shared/errors.ts";
 export type { TrainingEvent, TrainingResult } from "./shared/events.ts";
 
 /** The options of `lockstep train` under their names in camel case; what is left out has the command's default. */
-export type TrainOptions = Partial<Omit<TrainConfig, "json" | "quiet" | "metricsPortExplicit">>;
+export type TrainOptions = Partial<Omit<TrainConfig, "json" | "quiet" | "logFormat" | "metricsPortExplicit">>;
 
 /** A training that is under way. Iterate over it for its events; not doing so does not hold it up. */
 export interface TrainingHandle extends AsyncIterable<TrainingEvent> {

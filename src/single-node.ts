@@ -99,7 +99,7 @@ export async function startSingleNode(
     const { coordinator, runDir, metricsUrl } = run;
     const interrupt = (signal: Signal): void => coordinator.interrupt(signal);
     if (run.isComplete) return { runDir, metricsUrl, result: run.run().finally(() => link.remove()), interrupt };
-    if (plan.warning !== undefined) onEvent({ type: "warning", message: plan.warning });
+    if (plan.warning !== undefined) run.tell({ type: "warning", message: plan.warning });
     let refused: "usage" | "refused" | undefined;
     workers = new LocalWorkers({
       count,
@@ -112,7 +112,7 @@ export async function startSingleNode(
         if (code === EXIT_CODES.refused) refused = "refused";
         run.coordinator.giveUp(message);
       },
-      onWarning: (message) => onEvent({ type: "warning", message }),
+      onWarning: (message, pid) => run.tell({ type: "warning", message, ...(pid === undefined ? {} : { pid }) }),
     });
     const started = workers;
     const finish = async (): Promise<TrainingResult> => {

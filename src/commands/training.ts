@@ -1,10 +1,12 @@
 import { setImmediate } from "node:timers/promises";
-import { Progress, type ProgressOptions } from "../coordinator/progress.ts";
+import { type Display, openDisplay } from "../coordinator/display.ts";
+import type { NarrativeOptions } from "../coordinator/log/narrative.ts";
 import { prepareTrainingRun } from "../coordinator/training-run.ts";
+import { onCrash } from "../crashes.ts";
 import { writeReport } from "../report/write-report.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import { loadDataset, summarise } from "../shared/data/dataset.ts";
-import { LockstepError, messageOf, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
+import { EXIT_CODES, LockstepError, messageOf, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
@@ -39,33 +41,39 @@ export function coordinatorCommand(config: CoordinatorConfig): Promise<number> {
 /** Starts a run, shows its progress, and ends it in good order at a signal. */
 async function watch(
   config: TrainConfig | CoordinatorConfig,
-  workers: Pick<ProgressOptions, "workersByHand" | "localWorkers">,
+  workers: NarrativeOptions,
   start: (onEvent: (event: TrainingEvent) => void) => Promise<Running>,
 ): Promise<number> {
   const { stdout, stderr } = process;
   const now = (): number => performance.now();
-  const progress = new Progress({ ...config, stdout, stderr, now, environment: process.env, ...workers });
+  const display = openDisplay({ ...config, stdout, stderr, now, environment: process.env, ...workers });
   let running: Running | undefined;
   let early: Signal | undefined;
+  // As text, Node.js prints them.
+  const ignoreCrashes = config.logFormat === "json" ? onCrash((thrown) => display.fail(thrown)) : () => {};
   const restore = onSignal((signal) => {
     early = signal;
     running?.interrupt(signal);
   });
   try {
-    running = await start((event) => progress.handle(event));
+    running = await start((event) => display.handle(event));
     if (early !== undefined) running.interrupt(early);
     const result = await running.result;
     const { interruptedBy } = result;
-    if (config.report) await report(result, config.data, progress);
+    if (config.report) await report(result, config.data, display);
     // Streams report a failed write in a later turn.
     await setImmediate();
-    if (config.json && !progress.isWritten) {
+    if (config.json && !display.isWritten) {
       throw new LockstepError("failed", "the result could not be written to stdout; the run itself is complete");
     }
     return interruptedBy === undefined ? 0 : SIGNAL_EXIT_CODES[interruptedBy];
+  } catch (thrown) {
+    if (!display.fail(thrown)) throw thrown;
+    return thrown instanceof LockstepError ? thrown.exitCode : EXIT_CODES.failed;
   } finally {
     restore();
-    progress.close();
+    ignoreCrashes();
+    display.close();
   }
 }
 
@@ -73,17 +81,17 @@ async function watch(
 async function report(
   { runDir, checkpoint }: TrainingResult,
   data: string | undefined,
-  progress: Progress,
+  display: Display,
 ): Promise<void> {
   // Before the first step there is nothing to report.
   if (checkpoint === "") return;
   try {
     const { path, warnings } = await writeReport({ runDir, data });
-    for (const message of warnings) progress.handle({ type: "warning", message });
-    progress.reported(path);
+    for (const message of warnings) display.handle({ type: "warning", message });
+    display.reported(path);
   } catch (thrown) {
     const again = `make it with: npx lockstep report --run-dir ${runDir}`;
-    progress.handle({
+    display.handle({
       type: "warning",
       message: `the run is complete, its report is not: ${messageOf(thrown)}; ${again}`,
     });

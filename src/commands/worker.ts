@@ -1,3 +1,4 @@
+import { onCrash } from "../crashes.ts";
 import { CHILD_GPU, CHILD_MARK } from "../local-workers/child-mark.ts";
 import { systemClock } from "../shared/clock.ts";
 import type { WorkerConfig } from "../shared/config.ts";
@@ -5,6 +6,7 @@ import { SIGNALS } from "../shared/errors.ts";
 import { loadDataset } from "../shared/data/dataset.ts";
 import { connectZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
+import { WorkerLog } from "../worker-log.ts";
 import { VERSION } from "../version.ts";
 import { createEngine } from "../worker/engines/select.ts";
 import { bindGpu } from "../worker/gpus/bind-gpu.ts";
@@ -16,6 +18,8 @@ import { Worker } from "../worker/worker.ts";
 export async function workerCommand(config: WorkerConfig): Promise<number> {
   const isChild = process.env[CHILD_MARK] !== undefined;
   if (isChild) followParent();
+  const log = new WorkerLog(config, process.stderr);
+  if (config.logFormat === "json") onCrash((thrown) => log.crashed(thrown));
   const given = isChild ? process.env[CHILD_GPU] : undefined;
   const binding = await bindGpu({
     ...{ engine: config.engine, gpu: config.gpu, shareGpu: config.shareGpu },
@@ -28,31 +32,32 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
     ...(gpu === undefined ? {} : { gpu }),
   });
   const dataset = await loadDataset(config.data);
-  const say = (text: string): void => {
-    if (!config.quiet) process.stderr.write(`lockstep worker: ${text}\n`);
-  };
-  if (binding.note !== undefined) say(binding.note);
-  say(`${engine.name} engine on ${engine.device}, ${dataset.name}; connecting to ${config.connect}`);
+  if (binding.note !== undefined) log.tell("starting", binding.note);
+  const [{ name, device }, data, address] = [engine, dataset.name, config.connect];
+  const start = { engine: name, device, data, address };
+  log.tell("connecting", `${name} engine on ${device}, ${data}; connecting to ${address}`, start);
   const driver = typeof gpu === "object" ? gpu.driver : undefined;
   const { metricsHost: host, metricsPort: port } = config;
   const monitoring =
     port === undefined ? undefined : await WorkerMonitoring.open({ host, port, engine, driver, version: VERSION });
-  if (monitoring !== undefined) say(`metrics for Prometheus at ${monitoring.url}`);
+  if (monitoring !== undefined) {
+    log.tell("monitoring", `metrics for Prometheus at ${monitoring.url}`, { url: monitoring.url });
+  }
   const worker = new Worker({
     transport: connectZmq(config.connect),
-    ...{ address: config.connect, engine, dataset, say, metrics: monitoring?.metrics },
+    ...{ address: config.connect, engine, dataset, ...log.listener, metrics: monitoring?.metrics },
     ...(driver === undefined ? {} : { driver }),
     clock: systemClock,
     coordinatorTimeoutMs: config.coordinatorTimeoutS * 1000,
   });
   monitoring?.watch(worker);
   if (!isChild) onSignal((signal) => worker.interrupt(signal));
-  const { code, text } = await worker.run();
+  const end = await worker.run();
   await monitoring?.close();
   await engine.dispose();
   binding.release();
-  if (code !== 0 || !config.quiet) process.stderr.write(`lockstep worker: ${text}\n`);
-  return code;
+  log.ended(end, worker.step);
+  return end.code;
 }
 
 /**

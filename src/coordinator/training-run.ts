@@ -33,6 +33,8 @@ export interface TrainingRun {
   readonly isComplete: boolean;
   /** Where /metrics, /healthz, /readyz and /status are. */
   readonly metricsUrl: string;
+  /** Tells whoever watches the run, and its log, what happens around it. */
+  tell(event: TrainingEvent): void;
   /** Trains to the end, then closes everything. To be called once. */
   run(): Promise<TrainingResult>;
 }
@@ -47,6 +49,8 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
   let recording: EventRecording | undefined;
   let directory: RunDirectory | undefined;
   let log: RunLogFile | undefined;
+  /** What happened before there was a log. */
+  const early: TrainingEvent[] = [];
   let coordinator: Coordinator | undefined;
   const live = new LivePages({
     ...{ clock: systemClock, unixNow: clocks.time },
@@ -66,6 +70,7 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     pages: live.pages,
   });
   const emit = (event: TrainingEvent): void => {
+    if (log === undefined) early.push(event);
     for (const observer of [metrics, status, directory, log, live, trace]) observer?.record(event);
     onEvent(event);
   };
@@ -94,6 +99,7 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     directory = opened;
     const { path: runDir, checkpointsFolder: folder } = opened;
     log = new RunLogFile({ runDir, workersByHand: "listen" in config, warn });
+    for (const event of early.splice(0)) log.record(event);
     const checkpoints = await ReportedCheckpoints.open({
       ...{ folder, keep: config.keepCheckpoints, emit },
       beforeSave: () => opened.flush(),
@@ -114,6 +120,7 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
       runDir,
       isComplete: resumption !== undefined && resumption.checkpoint.progress.evaluatedEpochs >= config.epochs,
       metricsUrl,
+      tell: emit,
       run: async () => {
         try {
           return await created.run();

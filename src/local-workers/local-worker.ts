@@ -4,6 +4,8 @@ import type { Readable } from "node:stream";
 export interface LocalWorker {
   /** For people: "worker process 4711". */
   readonly name: string;
+  /** Of a process of its own. */
+  readonly pid?: number;
   /** What it has to say to people. */
   readonly stderr: Readable;
   /** Called once, when it has ended. */

@@ -29,7 +29,8 @@ export interface LocalWorkersOptions {
   /** Fewer than `needed` are left, and none will be started again; with the last one's exit code. */
   readonly needed: number;
   readonly onTooFew: (message: string, code: number | undefined) => void;
-  readonly onWarning: (message: string) => void;
+  /** @param pid of the process that has said it */
+  readonly onWarning: (message: string, pid?: number) => void;
 }
 
 /** One worker's place: whoever is started again takes the place of the one that died. */
@@ -95,7 +96,7 @@ export class LocalWorkers {
     const lines = createInterface({ input: worker.stderr });
     lines.on("line", (line) => {
       if (!NOT_A_SENTENCE.test(line)) lastWords = line;
-      this.#passOn(slot, worker.name, line);
+      this.#passOn(slot, worker.name, line, worker.pid);
     });
     const allSaid = once(lines, "close");
     slot.ended = new Promise<void>((resolve) => {
@@ -106,9 +107,9 @@ export class LocalWorkers {
     });
   }
 
-  #passOn(slot: Slot, name: string, words: string): void {
+  #passOn(slot: Slot, name: string, words: string, pid?: number): void {
     if (slot.muted && isCalm(slot.deaths, this.#options.clock.now())) slot.muted = false;
-    if (!slot.muted && !this.#closing) this.#options.onWarning(`${name}: ${words}`);
+    if (!slot.muted && !this.#closing) this.#options.onWarning(`${name}: ${words}`, pid);
   }
 
   #exited(slot: Slot, { reason, code, killed = false, stack }: LocalExit, lastWords: string): void {

@@ -39,6 +39,7 @@ export function launchProcess(options: ProcessOptions): LocalWorker {
   const { pid } = child;
   return {
     name: `worker process ${pid ?? "(not started)"}`,
+    ...(pid === undefined ? {} : { pid }),
     stderr: child.stderr,
     onExit: (listener: (exit: LocalExit) => void) => {
       child.on("error", (error) => {

@@ -21,8 +21,7 @@ import type { SetupResult } from "../../src/setup-gpu/setup.ts";
 /** `npm run setup:gpu` with a real compiler and a real TensorFlow, in a copy of what it changes. */
 
 const LIBTENSORFLOW = process.env["LIBTENSORFLOW_FOR_TESTS"];
-const REASON =
-  LIBTENSORFLOW === undefined ? " (LIBTENSORFLOW_FOR_TESTS names no wheel or folder of TensorFlow)" : "";
+const REASON = LIBTENSORFLOW === undefined ? " (LIBTENSORFLOW_FOR_TESTS names no wheel or folder of TensorFlow)" : "";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PACKAGE = "@tensorflow/tfjs-node-gpu";
 

@@ -7,6 +7,7 @@ import { systemClock } from "../../src/shared/clock.ts";
 /** A worker that lives and dies as the test says. */
 class FakeWorker implements LocalWorker {
   readonly name: string;
+  readonly pid: number;
   readonly stderr = new PassThrough();
   readonly end = vi.fn<() => void>();
   readonly kill = vi.fn<() => void>();
@@ -15,6 +16,7 @@ class FakeWorker implements LocalWorker {
 
   constructor(number: number) {
     this.name = `worker ${number}`;
+    this.pid = 4_700 + number;
   }
 
   onExit(listener: (exit: LocalExit) => void): void {
@@ -32,11 +34,12 @@ class FakeWorker implements LocalWorker {
 
 let launched: FakeWorker[];
 let warnings: string[];
+let pids: (number | undefined)[];
 let tooFew: string[];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-  [launched, warnings, tooFew] = [[], [], []];
+  [launched, warnings, tooFew, pids] = [[], [], [], []];
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -53,11 +56,21 @@ function start(count: number, needed = 1, launch?: () => LocalWorker): LocalWork
         return worker;
       }),
     onTooFew: (message) => tooFew.push(message),
-    onWarning: (message) => warnings.push(message),
+    onWarning: (message, pid) => {
+      warnings.push(message);
+      pids.push(pid);
+    },
   });
 }
 
 const last = (): FakeWorker => launched.at(-1)!;
+
+test("what a worker writes is passed on line by line, with its process id", async () => {
+  start(2);
+  await last().die({}, "Error: x\n    at y\n");
+  expect(warnings).toEqual(["worker 2: Error: x", "worker 2:     at y"]);
+  expect(pids).toEqual([4_702, 4_702]);
+});
 
 describe("a worker that dies", () => {
   test("is started again five times while the run does not get on, then given up", async () => {
