@@ -8,6 +8,7 @@ import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import { loadDataset, summarise } from "../shared/data/dataset.ts";
 import { EXIT_CODES, LockstepError, messageOf, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
+import { shellWord } from "../shared/shell-word.ts";
 import { listenZmq } from "../shared/transport/zmq.ts";
 import { onSignal } from "../signals.ts";
 import { planLocalWorkers, startSingleNode } from "../single-node.ts";
@@ -90,7 +91,7 @@ async function report(
     for (const message of warnings) display.handle({ type: "warning", message });
     display.reported(path);
   } catch (thrown) {
-    const again = `make it with: npx lockstep report --run-dir ${runDir}`;
+    const again = `make it with: npx lockstep report --run-dir ${shellWord(runDir)}`;
     display.handle({
       type: "warning",
       message: `the run is complete, its report is not: ${messageOf(thrown)}; ${again}`,

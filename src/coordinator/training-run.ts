@@ -9,6 +9,7 @@ import { EventRecording } from "./event-recording.ts";
 import { LivePages } from "./live/live-pages.ts";
 import { RunLogFile } from "./log/run-log-file.ts";
 import { Metrics, runName } from "./metrics.ts";
+import { Observers } from "./observers.ts";
 import { openRun } from "./opened-run.ts";
 import { RunPlan } from "./plan.ts";
 import { ReportedCheckpoints } from "./reported-checkpoints.ts";
@@ -69,19 +70,24 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     }),
     pages: live.pages,
   });
+  const observers = new Observers((message) => emit({ type: "warning", message }));
   const emit = (event: TrainingEvent): void => {
     if (log === undefined) early.push(event);
-    for (const observer of [metrics, status, directory, log, live, trace]) observer?.record(event);
+    observers.tell(event);
     onEvent(event);
   };
-  const close = async (): Promise<void> => {
-    await log?.close();
-    directory?.close();
-    await trace?.close();
-    await recording?.close();
-    await live.close();
-    await server.close();
-  };
+  observers.add("the metrics", metrics);
+  observers.add("/status", status);
+  observers.add("the live page", live);
+  const close = (): Promise<void> =>
+    observers.close([
+      ["log.ndjson", () => log?.close()],
+      ["the run's folder", () => directory?.close()],
+      ["the trace", () => trace?.close()],
+      ["the recording", () => recording?.close()],
+      ["the live page", () => live.close()],
+      ["the metrics port", () => server.close()],
+    ]);
   const fail = (thrown: unknown): void => {
     log?.fail(thrown);
     live.fail(thrown);
@@ -91,15 +97,18 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     const port = await server.listen(metricsHost, metricsPort, { fallbackToFreePort: !metricsPortExplicit });
     const warn = (message: string): void => emit({ type: "warning", message });
     if (config.trace !== undefined) trace = new TraceFile({ path: config.trace, startMs: systemClock.now(), warn });
+    if (trace !== undefined) observers.add("the trace", trace);
     if (config.recordEvents !== undefined) recording = new EventRecording({ path: config.recordEvents, version, warn });
     const { directory: opened, resumption } = await openRun({
       ...{ config, dataset, version, warn },
       now: () => new Date(),
     });
     directory = opened;
+    observers.add("the run's folder", opened);
     const { path: runDir, checkpointsFolder: folder } = opened;
     log = new RunLogFile({ runDir, workersByHand: "listen" in config, warn });
     for (const event of early.splice(0)) log.record(event);
+    observers.add("log.ndjson", log);
     const checkpoints = await ReportedCheckpoints.open({
       ...{ folder, keep: config.keepCheckpoints, emit },
       beforeSave: () => opened.flush(),

@@ -1,6 +1,7 @@
 import { flagName } from "../shared/config-resolve.ts";
 import { describeOption } from "../shared/config-values.ts";
 import { COMMAND_SCHEMAS, DECISIVE_OPTIONS } from "../shared/config.ts";
+import { shellWord } from "../shared/shell-word.ts";
 
 /** An option of a run, and whether it is another than the default. */
 export interface Setting {
@@ -51,9 +52,4 @@ function settingOf(key: string, config: Config): Setting {
   const fallback = schema === undefined ? undefined : describeOption(schema).default;
   const text = value === undefined ? undefined : typeof value === "string" ? value : JSON.stringify(value);
   return { flag: flagName(key), value: text, isDefault: value === fallback };
-}
-
-/** Quoted where a shell would take it apart. */
-function shellWord(word: string): string {
-  return /^[\w./@:+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

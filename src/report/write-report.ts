@@ -90,7 +90,11 @@ async function readMetrics(path: string, end: HistoryEnd): Promise<MetricsHistor
 
 async function readLog(path: string): Promise<LogSummary> {
   const log = new LogSummary();
-  for await (const { line } of linesOf(path)) log.add(line);
+  try {
+    for await (const { line } of linesOf(path)) log.add(line);
+  } catch {
+    // Only the table of faults depends on it, and tells what is known without.
+  }
   return log;
 }
 

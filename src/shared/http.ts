@@ -42,8 +42,12 @@ export interface MonitoringSources {
   readonly pages?: ReadonlyMap<string, Handler>;
 }
 
+/** The names by which programs on this machine call it. */
+const OWN_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+
 export class MonitoringServer {
   readonly #server: Server;
+  #isLoopback = false;
   readonly #pages: ReadonlyMap<string, Handler>;
 
   constructor({ metrics, metricsContentType, status, unready, pages }: MonitoringSources) {
@@ -104,7 +108,9 @@ export class MonitoringServer {
       });
     });
     const address = this.#server.address();
-    return typeof address === "object" && address ? address.port : port;
+    if (typeof address !== "object" || address === null) return port;
+    this.#isLoopback = /^(127\.|::1$)/.test(address.address);
+    return address.port;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -112,6 +118,9 @@ export class MonitoringServer {
       response.writeHead(status, { "content-type": contentType, "cache-control": "no-store", ...headers });
       response.end(request.method === "HEAD" ? undefined : body);
     };
+    // Any web page can have a name of its own point to this machine, and would be let read by the browser then.
+    const { host = "localhost" } = request.headers;
+    if (this.#isLoopback && !OWN_NAME.test(host)) return send(plain("ask by this machine's own name: localhost", 403));
     const handler = this.#pages.get(request.url?.split("?", 1)[0] ?? "");
     if (!handler) return send(plain(`not found; there is ${[...this.#pages.keys()].join(", ")}`, 404));
     if (request.method !== "GET" && request.method !== "HEAD") {

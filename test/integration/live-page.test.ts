@@ -15,7 +15,7 @@ import { resultOf, useCli } from "../support/cli.ts";
 
 const cli = useCli();
 /** Pictures to look at; they go away with the test's folder unless another one is named. */
-const SCREENSHOTS = process.env["LOCKSTEP_TEST_SCREENSHOTS"];
+const SCREENSHOTS = process.env["SCREENSHOTS_OF_TESTS"];
 const DEADLINE_MS = 60_000;
 
 let browser: Browser;

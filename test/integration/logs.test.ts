@@ -7,6 +7,7 @@ import { type Ended, resultOf, useCli } from "../support/cli.ts";
 /** `--log-format json` and `log.ndjson`, with the built command and real workers. */
 
 const cli = useCli();
+const LONG = ["--limit-train", "4000", "--epochs", "12", "--metrics-port", "0", "--log-every", "10"];
 const SMALL = ["--limit-train", "4000", "--epochs", "2", "--metrics-port", "0", "--log-every", "10"];
 const JSON_LOG = ["--log-format", "json"];
 
@@ -136,7 +137,7 @@ describe("lockstep train --log-format json", () => {
 describe("lockstep coordinator and lockstep worker with --log-format json", () => {
   it("both tell what happens to a worker, under the same name", async () => {
     const address = ["--listen", "tcp://127.0.0.1:*"];
-    const coordinator = cli.start(["coordinator", ...address, ...SMALL, ...JSON_LOG, "--run-dir", "here"]);
+    const coordinator = cli.start(["coordinator", ...address, ...LONG, ...JSON_LOG, "--run-dir", "here"]);
     const [, connect] = await coordinator.sees(/"event":"listening".*"address":"(tcp:[^"]*)"/);
     const start = () => cli.start(["worker", "--connect", connect!, ...JSON_LOG]);
     const victim = start();

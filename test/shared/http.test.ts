@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { type Handler, MonitoringServer, type MonitoringSources } from "../../src/shared/http.ts";
@@ -128,4 +130,22 @@ test("close ends open connections and frees the port, and may come twice or firs
   await new Promise<void>((resolve, reject) => taker.once("error", reject).listen(port, "127.0.0.1", resolve));
   await new Promise((resolve) => taker.close(resolve));
   await create().close();
+});
+
+test("on loopback only this machine's own names are answered, so that no web page can call it by one of its own", async () => {
+  const statusFor = async (url: string, host: string): Promise<number | undefined> => {
+    const request = get(`${url}/status`, { headers: { host } });
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+  const url = await listen();
+  for (const host of ["localhost:9464", "127.0.0.1", "127.1.2.3:80", "[::1]:9464", "LocalHost"]) {
+    expect(await statusFor(url, host), host).toBe(200);
+  }
+  for (const host of ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:9464", "10.0.0.1"]) {
+    expect(await statusFor(url, host), host).toBe(403);
+  }
+  const open = `http://127.0.0.1:${await create().listen("0.0.0.0", 0)}`;
+  expect(await statusFor(open, "coordinator:9464")).toBe(200);
 });

@@ -99,6 +99,15 @@ export class EventStreams {
   }
 
   #tick(): void {
+    try {
+      this.#tellNews();
+    } catch {
+      // A timer's error would end the training. Pages connect again, and are told what can be told then.
+      for (const client of this.#clients) client.destroy();
+    }
+  }
+
+  #tellNews(): void {
     const events = this.#options.next();
     this.#silentTicks = events.length > 0 ? 0 : this.#silentTicks + 1;
     if (events.length > 0) this.#tell(encoded(events));

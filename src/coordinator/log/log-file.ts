@@ -74,7 +74,11 @@ export class LogFile {
     await this.#writing;
     this.#writeRest();
     process.off("exit", this.#atExit);
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    try {
+      if (this.#fd !== undefined) closeSync(this.#fd);
+    } catch {
+      // On network disks this is where a failed write comes out; the run has ended.
+    }
     this.#fd = undefined;
   }
 

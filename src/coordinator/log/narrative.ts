@@ -3,6 +3,7 @@
 import type { TrainingEvent, TrainingResult } from "../../shared/events.ts";
 import { formatCount, formatPercent, formatPlural, formatSeconds } from "../../shared/format.ts";
 import type { CoordinatorEventName } from "../../shared/log/vocabulary.ts";
+import { shellWord } from "../../shared/shell-word.ts";
 
 export interface NarrativeOptions {
   /** Somebody has to start the workers, so say how; false where they are started by the command itself. */
@@ -222,11 +223,6 @@ function summaryOf(result: TrainingResult): string[] {
     lines.push(`Evaluate them with: npx lockstep eval --checkpoint ${shellWord(result.checkpoint)}`);
   }
   return lines;
-}
-
-/** Quoted where a shell would take it apart. */
-function shellWord(path: string): string {
-  return /^[\w./@:+,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Where they are: in the line itself, or in metrics.ndjson. */

@@ -18,6 +18,9 @@ export interface RunLogOptions extends NarrativeOptions {
   readonly now: () => number;
 }
 
+/** Workers whose lines may still come. */
+const MAX_NAMES = 512;
+
 /** Writes a run's events to a log, each line with the run, the worker that it is about and the steps done so far. */
 export class RunLog {
   readonly #options: RunLogOptions;
@@ -62,9 +65,16 @@ export class RunLog {
 
   /** What decides the context of this event and of those after it. */
   #follow(event: TrainingEvent): void {
-    if (event.type === "worker-joined") this.#names.set(event.pid, event.worker);
+    if (event.type === "worker-joined") this.#remember(event.pid, event.worker);
     if (event.type === "step" || event.type === "started" || event.type === "resumed") this.#step = event.step;
     if ("runDir" in event && typeof event.runDir === "string") this.#run = nameOf(event.runDir);
+  }
+
+  #remember(pid: number, worker: string): void {
+    this.#names.delete(pid);
+    this.#names.set(pid, worker);
+    const [oldest] = this.#names.keys();
+    if (this.#names.size > MAX_NAMES && oldest !== undefined) this.#names.delete(oldest);
   }
 
   #tellRejected(telling: Telling | undefined): void {
