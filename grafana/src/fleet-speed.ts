@@ -1,9 +1,9 @@
 import type { Section } from "./grid.ts";
 import { graph } from "./panels.ts";
-import { quantile, RUN, rate, shareAtWork, WORKER_TIME } from "./promql.ts";
+import { NOT_GONE, quantile, RUN, rate, WORKER_TIME } from "./promql.ts";
 
-/** Of all workers together. */
-export const EFFICIENCY = shareAtWork("sum", RUN);
+/** The share of their time in which all workers together compute or make inputs; recorded by Prometheus. */
+export const EFFICIENCY = `run:busy_share:rate1m{${RUN}}`;
 
 /** Blue and green is work, orange and red is waiting. */
 const PHASE_COLOURS = { compute: "green", gather: "blue", wait: "orange", wire: "red" };
@@ -74,7 +74,7 @@ const workerTime = () =>
     stacked: true,
     queries: [
       {
-        expr: `sum by (phase) (${rate("lockstep_worker_phase_seconds_total", `${RUN}, ${WORKER_TIME}`)})`,
+        expr: `sum by (phase) (${rate("lockstep_worker_phase_seconds_total", `${RUN}, ${NOT_GONE}, ${WORKER_TIME}`)})`,
         legend: "{{phase}}",
       },
     ],

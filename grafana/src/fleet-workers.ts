@@ -1,6 +1,6 @@
 import type { Section } from "./grid.ts";
 import { graph, table } from "./panels.ts";
-import { quantile, RUN, rate, shareAtWork, WORKERS } from "./promql.ts";
+import { NOT_GONE, quantile, RUN, rate, WORKERS } from "./promql.ts";
 
 const STATE_COLOURS = { ready: "green", joining: "blue", standby: "purple", late: "orange", leaving: "text" };
 
@@ -88,7 +88,7 @@ const shards = () =>
     unit: "short",
     min: 0,
     stacked: true,
-    queries: [{ expr: rate("lockstep_worker_shards_total", WORKERS), legend: "{{worker}}" }],
+    queries: [{ expr: rate("lockstep_worker_shards_total", `${WORKERS}, ${NOT_GONE}`), legend: "{{worker}}" }],
   });
 
 const workShare = () =>
@@ -98,7 +98,7 @@ const workShare = () =>
     unit: "percentunit",
     min: 0,
     max: 1,
-    queries: [{ expr: shareAtWork("sum by (worker)", WORKERS), legend: "{{worker}}" }],
+    queries: [{ expr: `worker:busy_share:rate1m{${WORKERS}}`, legend: "{{worker}}" }],
   });
 
 const computeTime = () =>

@@ -25,17 +25,10 @@ export function quantile(q: number, histogram: string, by: readonly string[] = [
 }
 
 /**
- * A worker's waiting, gathering and computing follow each other and make up its time. The fourth phase, wire, is seen from
- * the coordinator and overlaps with waiting.
+ * Matches the phases that follow each other and make up a worker's time: waiting, gathering and computing. The fourth
+ * phase, wire, is seen from the coordinator and overlaps with waiting.
  */
 export const WORKER_TIME = 'phase!="wire"';
 
-/**
- * The share of workers' time in which they compute or make inputs; no value where there were no steps.
- *
- * @param sum how workers are put together, such as `sum by (worker)`
- */
-export function shareAtWork(sum: string, labels: string): string {
-  const time = (phases: string) => `${sum} (${rate("lockstep_worker_phase_seconds_total", `${labels}, ${phases}`)})`;
-  return `${time('phase=~"compute|gather"')} / (${time(WORKER_TIME)} > 0)`;
-}
+/** Leaves out what workers did that left long ago: a lifetime is added there at once, which no rate may count. */
+export const NOT_GONE = 'worker!="gone"';

@@ -2,10 +2,8 @@ import type { Section } from "./grid.ts";
 import { graph, stat, table } from "./panels.ts";
 import { RUN, rate } from "./promql.ts";
 
-/** Steps a second over five minutes; without samples while there were none, since one divides by it. */
-const PACE = `(rate(lockstep_steps_total{${RUN}}[5m]) > 0)`;
-/** Absent while no step is taken. */
-export const SECONDS_LEFT = `(lockstep_run_steps{${RUN}} - lockstep_step{${RUN}}) / ${PACE}`;
+/** Absent while no step is taken; recorded by Prometheus. */
+export const SECONDS_LEFT = `run:seconds_left{${RUN}}`;
 
 /** How far the run is, and what it was told to do. */
 export function trainingProgress(): Section {
@@ -45,7 +43,7 @@ export function trainingProgress(): Section {
           }),
           graph({
             title: "Time left",
-            description: "At the pace of the five minutes before.",
+            description: "At the pace of the five minutes before, or since the start where that is less.",
             unit: "s",
             min: 0,
             queries: [{ expr: SECONDS_LEFT, legend: "time left" }],

@@ -59,7 +59,8 @@ function overview(): Section {
             title: "Time left",
             now: true,
             description:
-              "Steps left at the pace of the last five minutes, evaluation included. Empty while no step is taken.",
+              "Steps left at the pace of the last five minutes, or since the start where that is less; evaluation included. " +
+              "Empty while no step is taken.",
             unit: "s",
             decimals: 1,
             queries: [{ expr: SECONDS_LEFT, legend: "time left" }],

@@ -7,7 +7,7 @@ import {
   VariableSort,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { DATASOURCE } from "./panels.ts";
-import { RUN } from "./promql.ts";
+import { NOT_GONE, RUN } from "./promql.ts";
 
 /** What can be chosen at the top of every dashboard: the Prometheus, a run in it, and workers of that run. */
 export function variables(): Builder<VariableModel>[] {
@@ -15,7 +15,7 @@ export function variables(): Builder<VariableModel>[] {
     new DatasourceVariableBuilder("datasource").label("Prometheus").type("prometheus"),
     // Runs are named after the time of their start: the newest comes first, and is chosen.
     labelValues("run", "Run", "lockstep_run_info", "run").sort(VariableSort.AlphabeticalDesc),
-    labelValues("worker", "Worker", `lockstep_worker_shards_total{${RUN}}`, "worker")
+    labelValues("worker", "Worker", `lockstep_worker_shards_total{${RUN}, ${NOT_GONE}}`, "worker")
       .sort(VariableSort.NaturalAsc)
       .multi(true)
       .includeAll(true)

@@ -8,7 +8,9 @@ const COORDINATOR_BUCKETS_S = [
   0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5,
 ];
 
-const PER_WORKER = ' Workers that left long ago are worker="gone" together.';
+const PER_WORKER =
+  ' Workers that left long ago are worker="gone" together, to which a lifetime is added at once: leave it out of rates. ' +
+  'Those beyond 512 are worker="other".';
 const WORKER_PHASES_HELP =
   "wait: idle, until all was there that a step needs; gather: making inputs; compute: engine and sums; " +
   "wire: messages on their way, most of which is waiting too.";

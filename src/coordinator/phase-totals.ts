@@ -5,14 +5,16 @@ const DEPARTED_APART = 16;
 /** Workers told apart at most; a fleet has fewer. */
 const MAX_APART = 512;
 
-/** The name under which workers go that left long ago. */
+/** The name under which workers go that left long ago. A lifetime is added at once: its rate means nothing. */
 export const GONE = "gone";
+/** The name under which workers go that are too many to be told apart. It grows as they work, and by nothing else. */
+export const OTHER = "other";
 
 const WORKER_PHASES = ["wait", "gather", "compute", "wire"] as const;
 export type WorkerPhase = (typeof WORKER_PHASES)[number];
 export type WorkerTotals = Record<WorkerPhase, number>;
 
-/** Adds up the phases of a run's steps, in ms, and the shards. The number of names stays bounded, and no total ever falls but to `GONE`. */
+/** Adds up the phases of a run's steps, in ms, and the shards. The number of names stays bounded, and no total falls: it may end, and go on in `GONE`. */
 export class PhaseTotals {
   readonly workers = new Map<string, WorkerTotals>();
   /** By worker, under the same names. */
@@ -44,7 +46,7 @@ export class PhaseTotals {
 
   #addWorker({ worker, shards, waitMs, gatherMs, computeMs, wireMs }: WorkerPhases): void {
     const isKnown = this.workers.has(worker) || this.workers.size < MAX_APART;
-    const name = isKnown ? worker : GONE;
+    const name = isKnown ? worker : OTHER;
     this.#addShards(name, shards);
     const totals = this.#totalsOf(name);
     totals.wait += waitMs;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { GONE, PhaseTotals } from "../../src/coordinator/phase-totals.ts";
+import { GONE, OTHER, PhaseTotals } from "../../src/coordinator/phase-totals.ts";
 import type { WorkerPhases } from "../../src/shared/events.ts";
 import { workerPhases } from "./training-events.ts";
 
@@ -40,10 +40,14 @@ test("a worker that left before it did anything is no name, and one that left ma
   expect([...totals.workers.keys()]).toEqual(["lost"]);
 });
 
-test("names stay bounded whoever comes", () => {
+test("names stay bounded whoever comes, and those that are too many share one that no departure adds to", () => {
   const totals = new PhaseTotals();
   for (let i = 1; i <= 10_000; i++) totals.add(phasesOf({ worker: `w${i}`, computeMs: 1 }));
-  expect(totals.workers.size).toBeLessThanOrEqual(513);
-  const computed = [...totals.workers.values()].reduce((sum, { compute }) => sum + compute, 0);
-  expect(computed).toBe(10_000);
+  expect(totals.workers.size).toBe(513);
+  expect(totals.workers.get(OTHER)).toMatchObject({ compute: 10_000 - 512 });
+  expect(totals.workers.has(GONE)).toBe(false);
+  for (let i = 1; i <= 10_000; i++) totals.departed(`w${i}`);
+  expect([...totals.workers.keys()].toSorted()).toEqual([GONE, OTHER]);
+  expect(totals.workers.get(OTHER)).toMatchObject({ compute: 10_000 - 512 });
+  expect(totals.workers.get(GONE)).toMatchObject({ compute: 512 });
 });

@@ -61,7 +61,9 @@ describe.each(DASHBOARDS)("$file", ({ json }) => {
 
   test("asks for the chosen run alone", () => {
     for (const { name, expr } of queriesOf(json)) {
-      const selectors = [...expr.matchAll(/\b(?:(?:lockstep|process|nodejs)_\w+|ALERTS)(\{[^}]*\})?/g)];
+      const selectors = [
+        ...expr.matchAll(/\b(?:(?:lockstep|process|nodejs)_\w+|(?:run|worker):[\w:]+|ALERTS)(\{[^}]*\})?/g),
+      ];
       expect(selectors.length, name).toBeGreaterThan(0);
       for (const [selector, labels] of selectors) expect(labels, `${name}: ${selector}`).toContain('run="$run"');
     }

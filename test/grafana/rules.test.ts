@@ -1,13 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { DASHBOARDS, queriesOf } from "./dashboards.ts";
 
-/** What promtool does not check: that alerts are explained, and that each has been seen both firing and not. */
+/** What promtool does not check: that alerts are explained and seen both firing and not, and what is recorded is read. */
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string): string => readFileSync(ROOT + path, "utf8");
 
 const RULES = read("deploy/prometheus/rules/alerts.yml");
+const RECORDINGS = read("deploy/prometheus/rules/recording.yml");
 const PAGE = read("docs/ALERTS.md");
 const TESTS = readdirSync(`${ROOT}deploy/prometheus/tests`).map((file) => read(`deploy/prometheus/tests/${file}`));
 
@@ -30,9 +32,28 @@ test("there are alerts, and no page explains one that there is not", () => {
 });
 
 test("Grafana knows how often Prometheus scrapes, and finds the dashboards where they are mounted", () => {
-  const [, scraped] = /scrape_interval: (\w+)/.exec(read("deploy/prometheus/prometheus.yml")) ?? [];
-  expect(read("grafana/provisioning/datasources/prometheus.yml")).toContain(`timeInterval: ${scraped}\n`);
+  for (const file of ["prometheus.yml", "local.yml"]) {
+    const [, scraped] = /scrape_interval: (\w+)/.exec(read(`deploy/prometheus/${file}`)) ?? [];
+    expect(read("grafana/provisioning/datasources/prometheus.yml"), file).toContain(`timeInterval: ${scraped}\n`);
+  }
   expect(read("grafana/provisioning/dashboards/lockstep.yml")).toContain("path: /var/lib/grafana/dashboards\n");
+});
+
+const QUERIES = DASHBOARDS.flatMap(({ json }) => queriesOf(json)).map(({ expr }) => expr);
+
+test("what is recorded is read by a dashboard or an alert, and they read nothing that is not recorded", () => {
+  const recorded = [...RECORDINGS.matchAll(/record: (\S+)/g)].map(([, name]) => name);
+  expect(recorded.length).toBeGreaterThan(0);
+  const read = [RULES, ...QUERIES].flatMap((text) => text.match(/\b(?:run|worker):\w+(?::\w+)?/g) ?? []);
+  expect(new Set(read)).toEqual(new Set(recorded));
+});
+
+test("no rate counts what is added to departed workers at once", () => {
+  const rates = [RULES, RECORDINGS, ...QUERIES].flatMap(
+    (text) => text.match(/lockstep_worker_(?:phase_seconds|shards)_total(?:\{[^}]*\})?\[/g) ?? [],
+  );
+  expect(rates.length).toBeGreaterThan(5);
+  for (const each of rates) expect(each).toContain('worker!="gone"');
 });
 
 describe.each(ALERTS)("$name", ({ name, text }) => {

@@ -49,7 +49,9 @@ function asked(expr: string): string {
 
 describe("the configuration", () => {
   it.skipIf(prometheusMissing !== undefined)(`is what promtool takes for right${reason}`, () => {
-    expect(promtool(["check", "config", "prometheus/prometheus.yml"])).toMatch(/2 rule files found/);
+    for (const file of ["prometheus.yml", "local.yml"]) {
+      expect(promtool(["check", "config", `prometheus/${file}`]), file).toMatch(/2 rule files found/);
+    }
     const tests = readdirSync(join(DEPLOY, "tests"));
     const said = promtool(["test", "rules", ...tests.map((file) => `prometheus/tests/${file}`)]);
     expect(said.match(/SUCCESS/g)).toHaveLength(tests.length);
