@@ -45,7 +45,7 @@ async function verify(config: VerifyResumeConfig, { children, folder }: Workshop
   };
   const configFile = join(folder, "config.json");
   // Its lines of progress are what tells how far it is.
-  writeFileSync(configFile, JSON.stringify({ ...publicConfig(config), quiet: false }));
+  writeFileSync(configFile, JSON.stringify({ ...publicConfig(config), quiet: false, report: false }));
   const train = (runDir: string, options: readonly string[]): Life => {
     const files = ["--config", configFile, "--run-dir", join(folder, runDir), "--metrics-port", "0"];
     const args = [fileURLToPath(new URL("../cli.js", import.meta.url)), "train", ...files, "--json", ...options];

@@ -6,7 +6,7 @@ import { type Ended, resultOf, useCli } from "../support/cli.ts";
 
 /** `--log-format json` and `log.ndjson`, with the built command and real workers. */
 
-const cli = useCli();
+const cli = useCli({});
 const LONG = ["--limit-train", "4000", "--epochs", "12", "--metrics-port", "0", "--log-every", "10"];
 const SMALL = ["--limit-train", "4000", "--epochs", "2", "--metrics-port", "0", "--log-every", "10"];
 const JSON_LOG = ["--log-format", "json"];

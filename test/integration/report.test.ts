@@ -5,7 +5,7 @@ import { type Ended, resultOf, useCli } from "../support/cli.ts";
 
 /** `report.html` and `result.json` as a user finds them: real runs that end, are interrupted, resumed or killed. */
 
-const cli = useCli();
+const cli = useCli({});
 const SMALL = ["train", "--limit-train", "4000", "--metrics-port", "0", "--workers", "2", "--run-dir", "here"];
 const LONG = ["train", "--epochs", "50", "--checkpoint-every", "20", "--log-every", "10", ...SMALL.slice(3)];
 const REPORT = join("here", "report.html");

@@ -20,6 +20,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** A report takes as long as many of the small runs of these tests. */
+const WITHOUT_REPORT = { LOCKSTEP_REPORT: "false" };
+
 /** A command under way. */
 export class RunningCommand {
   readonly #child: ChildProcess;
@@ -88,8 +91,10 @@ export class RunningCommand {
 /**
  * For a test file: `start` and `run` commands in an empty folder of their own. After each test, whatever is still
  * running is killed and the folder removed.
+ *
+ * @param defaults environment of each command
  */
-export function useCli(): {
+export function useCli(defaults: Readonly<Record<string, string>> = WITHOUT_REPORT): {
   start(args: readonly string[], environment?: Readonly<Record<string, string>>): RunningCommand;
   run(args: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Ended>;
   folder(): string;
@@ -99,7 +104,7 @@ export function useCli(): {
   const folder = (): string => (cwd ??= mkdtempSync(join(tmpdir(), "lockstep-cli-test-")));
   const start = (args: readonly string[], environment: Readonly<Record<string, string>> = {}): RunningCommand => {
     // What a killed command leaves behind goes with the folder.
-    const command = new RunningCommand(args, folder(), { TMPDIR: folder(), ...environment });
+    const command = new RunningCommand(args, folder(), { ...defaults, TMPDIR: folder(), ...environment });
     commands.push(command);
     return command;
   };
