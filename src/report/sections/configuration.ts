@@ -1,6 +1,7 @@
 import { formatCount } from "../../shared/format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import { formatTime } from "../format-time.ts";
+import { factsTable } from "./facts-table.ts";
 import { decisiveSettings, otherSettings, repeatCommand, type Setting } from "../repeat-command.ts";
 import type { ReportContent } from "../report-content.ts";
 
@@ -73,18 +74,5 @@ function environment({ checkpoint, record }: ReportContent["run"], data: ReportC
       ["Ended", formatTime(record.endedAt)],
     );
   }
-  return html`<table class="facts">
-    <caption>
-      What it ran on
-    </caption>
-    <tbody>
-      ${rows.map(
-        ([name, value]) =>
-          html`<tr>
-            <th scope="row">${name}</th>
-            <td>${value}</td>
-          </tr>`,
-      )}
-    </tbody>
-  </table>`;
+  return factsTable(rows, "What it ran on");
 }

@@ -3,6 +3,7 @@ import type { Faults, RunStart } from "../../shared/run-record.ts";
 import { type Content, type Html, html } from "../html.ts";
 import { knownStarts, type ReportContent } from "../report-content.ts";
 import { formatTime } from "../format-time.ts";
+import { factsTable } from "./facts-table.ts";
 
 /** What befell the run, and that it cost nothing. */
 export function faultsSection(content: ReportContent): Html {
@@ -21,19 +22,8 @@ export function faultsSection(content: ReportContent): Html {
       : undefined;
   return html`<section id="faults">
     <h2>Faults survived</h2>
-    ${ended}
-    <table class="facts">
-      <tbody>
-        ${rows.map(
-          ([name, value]) =>
-            html`<tr>
-              <th scope="row">${name}</th>
-              <td>${value}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-    ${starts.length < 2 ? undefined : startTable(starts)} ${log.entries().length === 0 ? undefined : timeline(content)}
+    ${ended} ${factsTable(rows)} ${starts.length < 2 ? undefined : startTable(starts)}
+    ${log.entries().length === 0 ? undefined : timeline(content)}
   </section> `;
 }
 
