@@ -61,6 +61,26 @@ addCommand(
   [["lockstep worker --connect tcp://10.0.0.1:5555", "the coordinator's address as it printed it"]],
 );
 addCommand(
+  "relay",
+  "Stand between a coordinator and many workers: add up what they compute, pass on one sum.",
+  async () => (await import("./commands/relay.ts")).relayCommand,
+  [
+    [
+      "lockstep relay --connect tcp://10.0.0.1:5555 --listen tcp://127.0.0.1:5556",
+      "workers connect to it as to a coordinator",
+    ],
+  ],
+);
+addCommand(
+  "keygen",
+  "Make keys, so that only workers of yours can join, and nobody can listen in.",
+  async () => (await import("./commands/keygen.ts")).keygenCommand,
+  [
+    ["lockstep keygen", "a set for a coordinator and its workers, in keys/"],
+    ["lockstep keygen --name gpu-7", "a key for one worker of its own, to be added to keys/workers.allow"],
+  ],
+);
+addCommand(
   "eval",
   "Measure a checkpoint's accuracy on the test images.",
   async () => (await import("./commands/eval.ts")).evalCommand,

@@ -20,7 +20,7 @@ import { EXIT_CODES, LockstepError, type Signal } from "./shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
 import { ThreadNetwork } from "./shared/transport/threads.ts";
 import type { CoordinatorTransport } from "./shared/transport/transport.ts";
-import { listenZmq } from "./shared/transport/zmq.ts";
+import { listenZmq } from "./shared/transport/zmq-listener.ts";
 import { VERSION } from "./version.ts";
 import { expectFreeGpus } from "./worker/gpus/bind-gpu.ts";
 import { discoverGpus } from "./worker/gpus/discover-gpus.ts";

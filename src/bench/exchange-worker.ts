@@ -2,7 +2,7 @@ import { workerData } from "node:worker_threads";
 import { collectGarbageRarely } from "../garbage-collection.ts";
 import { systemClock } from "../shared/clock.ts";
 import { connectThread, type ThreadEnd } from "../shared/transport/threads.ts";
-import { connectZmq } from "../shared/transport/zmq.ts";
+import { connectZmq } from "../shared/transport/zmq-connection.ts";
 import { Worker } from "../worker/worker.ts";
 import { answerBytes } from "./bare-sockets.ts";
 import { blankDataset } from "./blank-dataset.ts";

@@ -9,7 +9,7 @@ import { summarise } from "../shared/data/dataset.ts";
 import { LockstepError, messageOf } from "../shared/errors.ts";
 import { ThreadNetwork } from "../shared/transport/threads.ts";
 import type { CoordinatorTransport } from "../shared/transport/transport.ts";
-import { listenZmq } from "../shared/transport/zmq.ts";
+import { listenZmq } from "../shared/transport/zmq-listener.ts";
 import { exchangeBytes } from "./bare-sockets.ts";
 import { blankDataset } from "./blank-dataset.ts";
 import type { ChildProcesses } from "../workshop/child-processes.ts";

@@ -8,8 +8,9 @@ import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import { loadDataset, summarise } from "../shared/data/dataset.ts";
 import { EXIT_CODES, LockstepError, messageOf, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
+import { listenerKeys } from "../shared/keys/endpoint-keys.ts";
 import { shellWord } from "../shared/shell-word.ts";
-import { listenZmq } from "../shared/transport/zmq.ts";
+import { listenZmq } from "../shared/transport/zmq-listener.ts";
 import { onSignal } from "../signals.ts";
 import { planLocalWorkers, startSingleNode } from "../single-node.ts";
 import { VERSION } from "../version.ts";
@@ -31,10 +32,13 @@ export async function trainCommand(config: TrainConfig): Promise<number> {
 
 /** `lockstep coordinator`. @returns the exit code */
 export function coordinatorCommand(config: CoordinatorConfig): Promise<number> {
-  return watch(config, { workersByHand: true }, async (onEvent) => {
+  return watch(config, { workersByHand: true, workersNeedKeys: config.key !== undefined }, async (onEvent) => {
     const dataset = summarise(await loadDataset(config.data));
-    const transport = await listenZmq(config.listen);
+    const warnings: string[] = [];
+    const keys = listenerKeys(config, (message) => warnings.push(message));
+    const transport = await listenZmq(config.listen, keys);
     const run = await prepareTrainingRun({ config, dataset, transport, version: VERSION, onEvent });
+    for (const message of warnings) run.tell({ type: "warning", message });
     return { result: run.run(), interrupt: (signal) => run.coordinator.interrupt(signal) };
   });
 }

@@ -1,10 +1,12 @@
 import { onCrash } from "../crashes.ts";
 import { CHILD_GPU, CHILD_MARK } from "../local-workers/child-mark.ts";
+import { AccessToken } from "../shared/access-token.ts";
 import { systemClock } from "../shared/clock.ts";
 import type { WorkerConfig } from "../shared/config.ts";
 import { SIGNALS } from "../shared/errors.ts";
 import { loadDataset } from "../shared/data/dataset.ts";
-import { connectZmq } from "../shared/transport/zmq.ts";
+import { connectionKeys } from "../shared/keys/endpoint-keys.ts";
+import { connectZmq } from "../shared/transport/zmq-connection.ts";
 import { onSignal } from "../signals.ts";
 import { WorkerLog } from "../worker-log.ts";
 import { VERSION } from "../version.ts";
@@ -21,6 +23,7 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
   const log = new WorkerLog(config, process.stderr);
   if (config.logFormat === "json") onCrash((thrown) => log.crashed(thrown));
   const given = isChild ? process.env[CHILD_GPU] : undefined;
+  const keys = connectionKeys(config, (message) => log.tell("warning", `warning: ${message}`));
   const binding = await bindGpu({
     ...{ engine: config.engine, gpu: config.gpu, shareGpu: config.shareGpu },
     what: `lockstep worker for ${config.connect}`,
@@ -37,14 +40,20 @@ export async function workerCommand(config: WorkerConfig): Promise<number> {
   const start = { engine: name, device, data, address };
   log.tell("connecting", `${name} engine on ${device}, ${data}; connecting to ${address}`, start);
   const driver = typeof gpu === "object" ? gpu.driver : undefined;
-  const { metricsHost: host, metricsPort: port } = config;
+  const { metricsHost: host, metricsPort: port, metricsTokenFile } = config;
+  const token =
+    port === undefined || metricsTokenFile === undefined
+      ? undefined
+      : new AccessToken(metricsTokenFile, (text) => log.tell("warning", `warning: ${text}`));
   const monitoring =
-    port === undefined ? undefined : await WorkerMonitoring.open({ host, port, engine, driver, version: VERSION });
+    port === undefined
+      ? undefined
+      : await WorkerMonitoring.open({ host, port, token, engine, driver, version: VERSION });
   if (monitoring !== undefined) {
     log.tell("monitoring", `metrics for Prometheus at ${monitoring.url}`, { url: monitoring.url });
   }
   const worker = new Worker({
-    transport: connectZmq(config.connect),
+    transport: connectZmq(config.connect, keys),
     ...{ address: config.connect, engine, dataset, ...log.listener, metrics: monitoring?.metrics },
     ...(driver === undefined ? {} : { driver }),
     clock: systemClock,

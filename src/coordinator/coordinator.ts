@@ -19,9 +19,11 @@ import type { EventLog } from "./event-recording.ts";
 import { GradientNorm } from "./gradient-norm.ts";
 import { initialState, transition } from "./machine/machine.ts";
 import type { Effect, Event, Outcome, State } from "./machine/types.ts";
+import { MessageQuota } from "../shared/fleet/message-quota.ts";
 import { ModelState } from "./model-state.ts";
 import { Outbox } from "./outbox.ts";
 import { RunPlan } from "./plan.ts";
+import { RefusedConnections } from "../shared/fleet/refused-connections.ts";
 import { type Resumption, startOf } from "./resumption.ts";
 import { type RosterEntry, rosterOf } from "./roster.ts";
 import { type CheckpointSink, RunCheckpoints } from "./run-checkpoints.ts";
@@ -53,6 +55,7 @@ export interface CoordinatorOptions {
 type TimedEvent = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
 const TICK_MS = 100;
+const TOO_MANY = "it sends far more messages than it was asked for";
 
 /**
  * The shell around the coordinator's machine: it owns the weights, the optimizer and the sampler, and does what the
@@ -64,6 +67,7 @@ export class Coordinator {
   readonly #model: ModelState;
   readonly #outbox: Outbox;
   readonly #received = MessageCounts.ofWorkers();
+  readonly #quota = new MessageQuota((peer) => this.#state.members.has(peer));
   /** When each of those that were welcomed was last heard, in ms. */
   readonly #heard = new Map<PeerId, { at: number }>();
   readonly #reduction: StepReduction;
@@ -73,11 +77,14 @@ export class Coordinator {
   readonly #events: RunEvents;
   readonly #coverage: Coverage;
   readonly #checkpoints: RunCheckpoints;
+  readonly #refused = new RefusedConnections();
   readonly #outcome: Promise<Outcome>;
   #settle!: { resolve: (outcome: Outcome) => void; reject: (error: unknown) => void };
   #state: State;
   readonly #untold: TrainingEvent[] = [];
   #isHandling = false;
+  /** Whether the message at hand was. */
+  #isRejected = false;
   #isRunning = false;
   #stepBeganAt = 0;
   #assignedStep = -1;
@@ -116,10 +123,13 @@ export class Coordinator {
     transport.start({
       onMessage: (peer, frames) => this.#receive(peer, frames),
       onUnreachable: (peer) => this.#handle({ type: "peer-lost", peer, reason: "its connection was lost" }),
-      onDamaged: (peer, problem) => this.#handle({ type: "malformed", peer, problem }),
+      onDamaged: (peer, problem) => {
+        if (this.#admit(peer, clock.now())) this.#handle({ type: "malformed", peer, problem });
+      },
+      onRefused: (reason) => this.#refused.add(reason),
     });
     this.#emit({ type: "listening", address: transport.address });
-    const stopTicking = tickEvery(clock, TICK_MS, (stoppedMs) => this.#handle({ type: "tick", stoppedMs }));
+    const stopTicking = tickEvery(clock, TICK_MS, (stoppedMs) => this.#tick(stoppedMs));
     try {
       this.#isRunning = true;
       this.#handle({ type: "start" });
@@ -202,10 +212,16 @@ export class Coordinator {
     return this.#coverage;
   }
 
+  #tick(stoppedMs: number): void {
+    this.#handle({ type: "tick", stoppedMs });
+    for (const refused of this.#refused.due(this.#options.clock.now())) this.#emit(refused);
+  }
+
   #receive(peer: PeerId, frames: Frames): void {
     const { clock } = this.#options;
     const receivedAt = clock.now();
     this.#stepClock.begin(receivedAt);
+    if (!this.#admit(peer, receivedAt)) return;
     try {
       const { header, payload } = decodeFromWorker(frames);
       this.#received.add(header.type, frames);
@@ -221,7 +237,9 @@ export class Coordinator {
         finite = this.#reduction.stage(header.slice, payload);
         this.#stepClock.did("reduce", clock.now());
       }
+      this.#isRejected = false;
       this.#handle({ type: "message", peer, message: header, finite });
+      if ((header.type === "result" || header.type === "evaluated") && !this.#isRejected) this.#quota.earned(peer);
       this.#reduction.discard();
     } catch (thrown) {
       if (thrown instanceof LockstepError && thrown.code === "protocol") {
@@ -230,6 +248,17 @@ export class Coordinator {
         this.#settle.reject(thrown);
       }
     }
+  }
+
+  /**
+   * Whether a message is to be looked at. A member that sends too many is given up; what strangers send is dropped, and
+   * neither the machine nor its recording hears of it.
+   */
+  #admit(peer: PeerId, at: number): boolean {
+    if (this.#quota.admit(peer, at) === "admitted") return true;
+    if (this.#state.members.has(peer)) this.#handle({ type: "malformed", peer, problem: TOO_MANY });
+    else this.#emit({ type: "rejected", reason: "too-many" });
+    return false;
   }
 
   #handle(event: TimedEvent): void {
@@ -299,6 +328,7 @@ export class Coordinator {
         this.#reduction.accept(effect.nodes);
         break;
       case "reject":
+        this.#isRejected = true;
         this.#emit({ type: "rejected", reason: effect.reason });
         break;
       case "apply-slice":

@@ -17,6 +17,7 @@ export class FleetMetrics {
   #reassigned = 0;
   #late = 0;
   #notFinite = 0;
+  #refused = 0;
   readonly #rejected = new Map<string, number>();
 
   /**
@@ -76,6 +77,9 @@ export class FleetMetrics {
         if (event.reason === "not-finite") this.#notFinite += 1;
         return;
       }
+      case "connection-refused":
+        this.#refused += event.connections;
+        return;
       default:
     }
   }
@@ -96,6 +100,11 @@ export class FleetMetrics {
     );
     registry.gauge("lockstep_workers_wanted", "Workers without which training pauses.", () => wanted);
     registry.counter("lockstep_workers_joined_total", "Workers that became ready.", () => this.#joined);
+    registry.counter(
+      "lockstep_connections_refused_total",
+      "Connections refused for want of the right key; up to 10 s behind.",
+      () => this.#refused,
+    );
     registry.counter("lockstep_workers_lost_total", "Workers that died or failed.", () => this.#lost);
   }
 

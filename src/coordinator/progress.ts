@@ -5,6 +5,7 @@ import type { TrainingConfig } from "../shared/config.ts";
 import type { TrainingEvent } from "../shared/events.ts";
 import { COORDINATOR_EVENTS } from "../shared/log/vocabulary.ts";
 import { TextOutput, type TextStream } from "../shared/text-output.ts";
+import { LEFT_OUT, LineBudget } from "./log/line-budget.ts";
 import { Narrative, type NarrativeOptions, type Telling } from "./log/narrative.ts";
 import { ProgressBar, type BarState } from "./progress-bar.ts";
 import { Throughput } from "./throughput.ts";
@@ -33,6 +34,7 @@ export class Progress {
   /** Where progress goes. */
   readonly #human: TextOutput;
   readonly #narrative: Narrative;
+  readonly #budget = new LineBudget();
   #bar: ProgressBar | undefined;
   #step: Step | undefined;
   #workers = 0;
@@ -54,9 +56,15 @@ export class Progress {
     else if (event.type === "epoch") this.#evaluated();
     else if (event.type === "finished") this.close();
     const isLine = event.type !== "step" || (!this.#bar && event.stepInEpoch % this.#options.logEvery === 0);
-    if (isLine) for (const telling of this.#narrative.tell(event)) this.#tell(telling);
+    if (isLine) this.#tellAbout(event);
     if (event.type === "started") this.#start(event);
     if (event.type === "finished" && this.#options.json) this.#stdout.line(JSON.stringify(event.result));
+  }
+
+  #tellAbout(event: TrainingEvent): void {
+    const verdict = this.#budget.take(event, this.#options.now());
+    if (verdict === "untold") return;
+    for (const telling of this.#narrative.tell(verdict === "last" ? LEFT_OUT : event)) this.#tell(telling);
   }
 
   /** @returns whether it has been said how the run failed: that is left to the command */

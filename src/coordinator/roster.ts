@@ -1,4 +1,4 @@
-import type { Member, Members } from "./machine/membership.ts";
+import type { Member, Members } from "../shared/fleet/membership.ts";
 import type { State } from "./machine/types.ts";
 
 /** What a welcomed worker is doing, as far as the coordinator knows; each is in one of these states. */

@@ -104,7 +104,7 @@ export class RunStatistics {
         break;
       case "worker-joined":
         this.#workers = Math.max(this.#workers, event.workers);
-        this.#engines.add(event.engine);
+        if (this.#engines.size < MAX_ENGINES) this.#engines.add(event.engine);
         break;
       case "worker-left":
         this.#shardsReassigned += event.shardsReassigned;
@@ -148,6 +148,9 @@ export class RunStatistics {
     return [...this.#engines].sort().join("+") || NO_ENGINE;
   }
 }
+
+/** There are four; but whoever can join can claim any name. */
+const MAX_ENGINES = 16;
 
 /** Of a run that ended before any worker joined. */
 const NO_ENGINE = "none";

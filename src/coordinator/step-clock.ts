@@ -2,7 +2,7 @@ import type { StepPhases, WorkerPhases } from "../shared/events.ts";
 import type { SliceName } from "../shared/model/contribution.ts";
 import type { Spent, WorkerMessage } from "../shared/protocol/messages.ts";
 import type { PeerId } from "../shared/transport/transport.ts";
-import type { Members } from "./machine/membership.ts";
+import type { Members } from "../shared/fleet/membership.ts";
 import type { Effect } from "./machine/types.ts";
 
 /** What the coordinator does, one at a time. */

@@ -1,3 +1,4 @@
+import { AccessToken } from "../shared/access-token.ts";
 import { systemClock } from "../shared/clock.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
@@ -93,9 +94,10 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     live.fail(thrown);
   };
   try {
-    const { metricsHost, metricsPort, metricsPortExplicit } = config;
-    const port = await server.listen(metricsHost, metricsPort, { fallbackToFreePort: !metricsPortExplicit });
+    const { metricsHost, metricsPort, metricsPortExplicit, metricsTokenFile } = config;
     const warn = (message: string): void => emit({ type: "warning", message });
+    const token = metricsTokenFile === undefined ? undefined : new AccessToken(metricsTokenFile, warn);
+    const port = await server.listen(metricsHost, metricsPort, { fallbackToFreePort: !metricsPortExplicit, token });
     if (config.trace !== undefined) trace = new TraceFile({ path: config.trace, startMs: systemClock.now(), warn });
     if (trace !== undefined) observers.add("the trace", trace);
     if (config.recordEvents !== undefined) recording = new EventRecording({ path: config.recordEvents, version, warn });

@@ -1,6 +1,7 @@
 /** The kinds of value an option can have: each reads text strictly and says in one phrase what it allows. */
 
 import { z } from "zod";
+import { isKeyName } from "./keys/key-text.ts";
 
 /** What help and error messages say about the values of one option. */
 interface ValueInfo {
@@ -95,6 +96,15 @@ export function toggle() {
 /** Text that is not empty, such as a path. */
 export function text(placeholder: string, allowed: string) {
   return z.string({ error: allowed }).trim().min(1, allowed).register(valueInfo, { placeholder, allowed });
+}
+
+/** What a key, and the files that hold it, can be called. */
+export function keyName() {
+  const allowed = "letters, digits, dots, dashes and underscores, at most 64, and no dot at the beginning";
+  return z
+    .string({ error: allowed })
+    .refine(isKeyName, { error: allowed })
+    .register(valueInfo, { placeholder: "NAME", allowed });
 }
 
 /** A ZeroMQ endpoint to listen on. */

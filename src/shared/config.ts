@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 import { computeConflict } from "./config-gpus.ts";
+import { networkConflict } from "./config-network.ts";
 import {
   connectEndpoint,
   fraction,
@@ -14,6 +15,7 @@ import {
   gpuChoices,
   integer,
   integerOrAuto,
+  keyName,
   listenEndpoint,
   oneOf,
   positiveNumber,
@@ -106,6 +108,9 @@ const metrics = {
   metricsHost: text("HOST", "a host name or address of this machine")
     .default("127.0.0.1")
     .describe("address that the metrics port listens on"),
+  metricsTokenFile: text("FILE", "the path of a file that holds a token")
+    .exactOptional()
+    .describe("who reads the metrics port has to show this file's contents; /healthz and /readyz stay open"),
 };
 
 const workerMetrics = {
@@ -113,6 +118,7 @@ const workerMetrics = {
     .exactOptional()
     .describe("port of this worker's own /metrics and /healthz; 0 takes a free one; not served if not given"),
   metricsHost: metrics.metricsHost,
+  metricsTokenFile: metrics.metricsTokenFile,
 };
 
 const engine = {
@@ -155,11 +161,48 @@ const listen = {
   listen: listenEndpoint().default("tcp://127.0.0.1:5555").describe("address that workers connect to"),
 };
 
+const ownKey = {
+  key: text("FILE", "the path of a secret key, NAME.key of lockstep keygen")
+    .exactOptional()
+    .describe("this end's secret key: all that is sent is encrypted, and only those with the right keys can join"),
+};
+
+const doorKeys = {
+  ...ownKey,
+  allow: text("FILE", "the path of a list of public keys, workers.allow of lockstep keygen")
+    .exactOptional()
+    .describe("public keys of the workers that may join, a line each; may change while the run goes on"),
+  insecure: toggle()
+    .default(false)
+    .describe("listen to other machines without keys: anyone who can reach the port can join and spoil the run"),
+};
+
+const visitorKeys = {
+  ...ownKey,
+  coordinatorKey: text("FILE", "the path of a public key, coordinator.pub of lockstep keygen")
+    .exactOptional()
+    .describe("public key of whom it connects to; of several in the file each is tried in turn"),
+};
+
 const connection = {
   connect: connectEndpoint().default("tcp://127.0.0.1:5555").describe("the coordinator's address"),
   coordinatorTimeoutS: integer(1, 604_800)
     .default(60)
     .describe("give up after this many seconds without a coordinator"),
+};
+
+const relaying = {
+  listen: listenEndpoint().default("tcp://127.0.0.1:5556").describe("address that workers and relays below connect to"),
+  joinTimeoutS: integer(0, 604_800)
+    .default(600)
+    .describe("give up after this many seconds with nobody below; 0 waits for ever"),
+};
+
+const newKeys = {
+  keys: text("DIR", "a folder").default("keys").describe("folder for the keys; what is there already is kept"),
+  name: keyName()
+    .exactOptional()
+    .describe("make one pair of this name, to be added to a list; without it, a set for a coordinator and its workers"),
 };
 
 const checkpoint = {
@@ -225,7 +268,7 @@ export const COMMAND_OPTIONS = {
     Metrics: metrics,
   },
   coordinator: {
-    Network: listen,
+    Network: { ...listen, ...doorKeys },
     Training: training,
     Data: trainingData,
     Workers: fleet,
@@ -234,13 +277,19 @@ export const COMMAND_OPTIONS = {
     Metrics: metrics,
   },
   worker: {
-    Network: connection,
+    Network: { ...connection, ...visitorKeys },
     Compute: { ...engine, ...gpu, ...shareGpu, ...data },
+    Output: { ...log, ...quiet },
+    Metrics: workerMetrics,
+  },
+  relay: {
+    Network: { ...connection, ...relaying, ...doorKeys, ...visitorKeys },
     Output: { ...log, ...quiet },
     Metrics: workerMetrics,
   },
   report: { Input: { ...finishedRun, ...data }, Output: quiet },
   eval: { Input: { ...checkpoint, ...data }, Compute: { ...engine, ...gpu }, Output: json },
+  keygen: { Output: { ...newKeys, ...quiet } },
   doctor: { Input: data, Output: json },
   bench: { Measuring: bench, Data: data, Output: reports },
   replay: { Input: recording, Output: { ...json, ...quiet } },
@@ -263,10 +312,22 @@ const trainingSchema = z.object({
 
 export const COMMAND_SCHEMAS = {
   train: trainingSchema.extend(localWorkers),
-  coordinator: trainingSchema.extend(listen),
-  worker: z.object({ ...connection, ...engine, ...gpu, ...shareGpu, ...data, ...log, ...quiet, ...workerMetrics }),
+  coordinator: trainingSchema.extend({ ...listen, ...doorKeys }),
+  worker: z.object({
+    ...connection,
+    ...visitorKeys,
+    ...engine,
+    ...gpu,
+    ...shareGpu,
+    ...data,
+    ...log,
+    ...quiet,
+    ...workerMetrics,
+  }),
+  relay: z.object({ ...connection, ...relaying, ...doorKeys, ...visitorKeys, ...log, ...quiet, ...workerMetrics }),
   report: z.object({ ...finishedRun, ...data, ...quiet }),
   eval: z.object({ ...checkpoint, ...data, ...engine, ...gpu, ...json }),
+  keygen: z.object({ ...newKeys, ...quiet }),
   doctor: z.object({ ...data, ...json }),
   bench: z.object({ ...bench, ...data, ...reports }),
   replay: z.object({ ...recording, ...json, ...quiet }),
@@ -278,9 +339,11 @@ export type TrainingConfig = z.infer<typeof trainingSchema>;
 export type TrainConfig = z.infer<typeof COMMAND_SCHEMAS.train>;
 export type CoordinatorConfig = z.infer<typeof COMMAND_SCHEMAS.coordinator>;
 export type WorkerConfig = z.infer<typeof COMMAND_SCHEMAS.worker>;
+export type RelayConfig = z.infer<typeof COMMAND_SCHEMAS.relay>;
 export type EvalConfig = z.infer<typeof COMMAND_SCHEMAS.eval>;
 export type ReportConfig = z.infer<typeof COMMAND_SCHEMAS.report>;
 export type DoctorConfig = z.infer<typeof COMMAND_SCHEMAS.doctor>;
+export type KeygenConfig = z.infer<typeof COMMAND_SCHEMAS.keygen>;
 export type BenchConfig = z.infer<typeof COMMAND_SCHEMAS.bench>;
 export type ReplayConfig = z.infer<typeof COMMAND_SCHEMAS.replay>;
 export type VerifyResumeConfig = z.infer<(typeof COMMAND_SCHEMAS)["verify-resume"]>;
@@ -305,6 +368,7 @@ export const OPTIONS_OF_ONE_START: readonly (keyof TrainingConfig)[] = [
     "quiet",
     "metricsPort",
     "metricsHost",
+    "metricsTokenFile",
   ] as const),
 ];
 
@@ -320,7 +384,7 @@ export const RECIPES = {
 
 /** A problem that no option has alone, as a sentence; `name` gives an option's name as the user wrote it. */
 export function conflict(
-  config: Partial<TrainConfig & WorkerConfig>,
+  config: Partial<TrainConfig & CoordinatorConfig & WorkerConfig>,
   name: (key: string) => string,
 ): string | undefined {
   const { batchSize, shardSize, workers, minWorkers } = config;
@@ -333,7 +397,7 @@ export function conflict(
   if (typeof workers === "number" && minWorkers !== undefined && minWorkers > workers) {
     return `${name("minWorkers")} ${minWorkers} can never be reached with ${name("workers")} ${workers}; allowed: at most ${workers}`;
   }
-  return computeConflict(config, name);
+  return networkConflict(config, name) ?? computeConflict(config, name);
 }
 
 /**

@@ -121,6 +121,14 @@ export type TrainingEvent =
       readonly samplesPerSecond: number;
     }
   | { readonly type: "rejected"; readonly reason: string }
+  /** Somebody was not let in, for want of the right key. Told every 10 s at most for each reason. */
+  | {
+      readonly type: "connection-refused";
+      /** For this reason, since it was last told. */
+      readonly connections: number;
+      /** A sentence without a subject. */
+      readonly reason: string;
+    }
   /** A checkpoint is safely on disk. */
   | {
       readonly type: "checkpoint";

@@ -1,11 +1,16 @@
 /** The small HTTP server that monitoring talks to: /metrics, /healthz, /readyz, /status, and what else it is given. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AccessToken } from "./access-token.ts";
 import { LockstepError, messageOf, systemCode } from "./errors.ts";
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
+/** How often connections are looked at that take too long over a request: a slow one is gone after 12 s at most. */
+const CHECKING_INTERVAL_MS = 2_000;
 const MAX_CONNECTIONS = 64;
+/** What Prometheus and browsers send is a tenth of this. */
+const MAX_HEADER_BYTES = 8_192;
 
 const PLAIN = "text/plain; charset=utf-8";
 
@@ -16,7 +21,7 @@ export interface Page {
   /** 200 if not given. */
   readonly status?: number;
   /** Besides those of its type and `cache-control: no-store`, which may be replaced. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 /**
@@ -42,6 +47,19 @@ export interface MonitoringSources {
   readonly pages?: ReadonlyMap<string, Handler>;
 }
 
+export interface ListenOptions {
+  /** Take a free port when the one that is wanted is in use. */
+  readonly fallbackToFreePort?: boolean;
+  /** What a request has to show, unless it asks for /healthz or /readyz; without it everything is open. */
+  readonly token?: AccessToken | undefined;
+}
+
+/** What a supervisor asks for, which has no secrets: a word, or a sentence. */
+const OPEN_PATHS: readonly string[] = ["/healthz", "/readyz"];
+
+/** A browser asks for a name and a password then, and shows them with all that the page asks for. */
+const CHALLENGES = ['Bearer realm="lockstep"', 'Basic realm="lockstep: any name, and the token as password"'];
+
 /** The names by which programs on this machine call it. */
 const OWN_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
@@ -49,10 +67,12 @@ export class MonitoringServer {
   readonly #server: Server;
   #isLoopback = false;
   readonly #pages: ReadonlyMap<string, Handler>;
+  #token: AccessToken | undefined;
 
   constructor({ metrics, metricsContentType, status, unready, pages }: MonitoringSources) {
+    const read = shared(metrics);
     this.#pages = new Map<string, Handler>([
-      ["/metrics", async () => ({ contentType: metricsContentType, body: await metrics() })],
+      ["/metrics", async () => ({ contentType: metricsContentType, body: await read() })],
       // That this is answered at all says that the process lives and that its event loop turns.
       ["/healthz", () => plain("ok")],
       ["/readyz", () => readiness(unready())],
@@ -64,6 +84,8 @@ export class MonitoringServer {
         requestTimeout: REQUEST_TIMEOUT_MS,
         headersTimeout: REQUEST_TIMEOUT_MS,
         keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
       },
       (request, response) => void this.#answer(request, response),
     );
@@ -76,15 +98,16 @@ export class MonitoringServer {
   /**
    * Starts listening; returns the port, which a `port` of 0 leaves to the system.
    *
-   * @param fallbackToFreePort take a free port when `port` is in use
    * @throws LockstepError that names `--metrics-port` or `--metrics-host`
    */
-  async listen(host: string, port: number, { fallbackToFreePort = false } = {}): Promise<number> {
+  async listen(host: string, port: number, options: ListenOptions = {}): Promise<number> {
+    const { fallbackToFreePort = false, token } = options;
+    this.#token = token;
     try {
       return await this.#listenOnce(host, port);
     } catch (error) {
       const code = systemCode(error);
-      if (code === "EADDRINUSE" && fallbackToFreePort) return this.listen(host, 0);
+      if (code === "EADDRINUSE" && fallbackToFreePort) return this.listen(host, 0, { token });
       throw new LockstepError(code === "EADDRINUSE" ? "failed" : "usage", listenProblem(code, host, port, error), {
         cause: error,
       });
@@ -121,7 +144,14 @@ export class MonitoringServer {
     // Any web page can have a name of its own point to this machine, and would be let read by the browser then.
     const { host = "localhost" } = request.headers;
     if (this.#isLoopback && !OWN_NAME.test(host)) return send(plain("ask by this machine's own name: localhost", 403));
-    const handler = this.#pages.get(request.url?.split("?", 1)[0] ?? "");
+    const path = request.url?.split("?", 1)[0] ?? "";
+    if (!OPEN_PATHS.includes(path) && this.#token?.accepts(request.headers.authorization) === false) {
+      return send({
+        ...plain("show the token: see --metrics-token-file", 401),
+        headers: { "www-authenticate": CHALLENGES },
+      });
+    }
+    const handler = this.#pages.get(path);
     if (!handler) return send(plain(`not found; there is ${[...this.#pages.keys()].join(", ")}`, 404));
     if (request.method !== "GET" && request.method !== "HEAD") {
       return send({ ...plain("only GET and HEAD are allowed", 405), headers: { allow: "GET, HEAD" } });
@@ -134,6 +164,15 @@ export class MonitoringServer {
       else send(plain(messageOf(error), 500));
     }
   }
+}
+
+/** Many may ask at the same time, and the answer takes time that a run could use: one is made for all of them. */
+function shared(make: () => Promise<string>): () => Promise<string> {
+  let pending: Promise<string> | undefined;
+  return () =>
+    (pending ??= make().finally(() => {
+      pending = undefined;
+    }));
 }
 
 /** A line of text. */

@@ -1,3 +1,4 @@
+import type { AccessToken } from "../shared/access-token.ts";
 import { httpUrl, MonitoringServer } from "../shared/http.ts";
 import type { Engine } from "./engines/engine.ts";
 import { WorkerMetrics } from "./metrics.ts";
@@ -12,6 +13,8 @@ interface Options {
   readonly driver: string | undefined;
   /** Of lockstep itself. */
   readonly version: string;
+  /** What readers have to show. */
+  readonly token?: AccessToken | undefined;
 }
 
 /** A worker's own metrics, and the port where they are read. */
@@ -27,8 +30,8 @@ export class WorkerMonitoring {
    */
   static async open(options: Options): Promise<WorkerMonitoring> {
     const monitoring = new WorkerMonitoring(options);
-    const { host, port } = options;
-    monitoring.#url = httpUrl(host, await monitoring.#server.listen(host, port), "/metrics");
+    const { host, port, token } = options;
+    monitoring.#url = httpUrl(host, await monitoring.#server.listen(host, port, { token }), "/metrics");
     return monitoring;
   }
 

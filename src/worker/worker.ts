@@ -90,6 +90,7 @@ export class Worker {
     transport.start({
       onMessage: (frames) => this.#receive(frames),
       onDamaged: (problem) => this.#handle({ type: "malformed", problem }),
+      onRefused: (problem) => this.#handle({ type: "not-let-in", problem }),
     });
     const stopTicking = tickEvery(clock, TICK_MS, (stoppedMs) => this.#handle({ type: "tick", stoppedMs }));
     this.#handle({ type: "start" });

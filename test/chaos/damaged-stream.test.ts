@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import type { Frames } from "../../src/shared/protocol/codec.ts";
-import { connectZmq, listenZmq } from "../../src/shared/transport/zmq.ts";
+import { connectZmq } from "../../src/shared/transport/zmq-connection.ts";
+import { listenZmq } from "../../src/shared/transport/zmq-listener.ts";
 import { uniformFrom } from "../support/floats.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { listenZmq, connectZmq } from "../../src/shared/transport/zmq.ts";
+import { connectZmq } from "../../src/shared/transport/zmq-connection.ts";
+import { listenZmq } from "../../src/shared/transport/zmq-listener.ts";
 import type { CoordinatorTransport, PeerId, WorkerTransport } from "../../src/shared/transport/transport.ts";
 import { MessageProxy } from "./message-proxy.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Member } from "../../src/coordinator/machine/membership.ts";
+import type { Member } from "../../src/shared/fleet/membership.ts";
 import { rosterOf } from "../../src/coordinator/roster.ts";
 import { memberOf } from "../support/member.ts";
 

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { Metrics } from "../../src/coordinator/metrics.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
 import { MessageCounts } from "../../src/shared/metrics/message-counts.ts";
+import { RelayMetrics } from "../../src/relay/metrics.ts";
 import { WorkerMetrics } from "../../src/worker/metrics.ts";
 import { epoch, resumed, started, step } from "../coordinator/training-events.ts";
 
@@ -57,6 +58,12 @@ async function ofWorker(): Promise<Metric[]> {
   return parse(await metrics.text());
 }
 
+async function ofRelay(): Promise<Metric[]> {
+  const metrics = new RelayMetrics({ version: "1", isConnected: () => true, workersReady: () => 1 });
+  metrics.rejected("duplicate");
+  return parse(await metrics.text());
+}
+
 /** The rows below a heading, up to the next heading of its kind. */
 function documented(heading: string): Metric[] {
   const section = DOCUMENT.split(/^## /m).find((each) => each.startsWith(heading)) ?? "";
@@ -70,6 +77,7 @@ function documented(heading: string): Metric[] {
 describe.each([
   ["Of the coordinator", ofCoordinator],
   ["Of a worker", ofWorker],
+  ["Of a relay", ofRelay],
 ])("%s:", (heading, collect) => {
   let metrics: Metric[];
   beforeAll(async () => {

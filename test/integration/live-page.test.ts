@@ -1,9 +1,10 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { LivePages } from "../../src/coordinator/live/live-pages.ts";
 import type { PresentWorker } from "../../src/coordinator/live/live-workers.ts";
+import { AccessToken } from "../../src/shared/access-token.ts";
 import { systemClock } from "../../src/shared/clock.ts";
 import { LockstepError } from "../../src/shared/errors.ts";
 import { MonitoringServer } from "../../src/shared/http.ts";
@@ -91,7 +92,10 @@ async function photograph(page: Page, name: string): Promise<void> {
 }
 
 /** The page of a made-up run in this process. */
-async function serve(workers: readonly PresentWorker[] = []): Promise<{ live: LivePages; url: string }> {
+async function serve(
+  workers: readonly PresentWorker[] = [],
+  token?: AccessToken,
+): Promise<{ live: LivePages; url: string }> {
   const live = new LivePages({
     ...{ clock: systemClock, unixNow: () => Date.now(), runName: () => "made-up", workers: () => workers },
   });
@@ -100,7 +104,7 @@ async function serve(workers: readonly PresentWorker[] = []): Promise<{ live: Li
     ...{ unready: () => undefined, pages: live.pages },
   });
   closers.push(() => server.close());
-  return { live, url: `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}/` };
+  return { live, url: `http://127.0.0.1:${await server.listen("127.0.0.1", 0, { token })}/` };
 }
 
 describe.skipIf(browserMissing !== undefined)(`the live page${browserMissing ? ` (${browserMissing})` : ""}`, () => {
@@ -179,6 +183,22 @@ describe.skipIf(browserMissing !== undefined)(`the live page${browserMissing ? `
     expect(await textsOf(page, "main img, main script, header img")).toEqual([]);
     expect(await page.title()).toBe("Failed · made-up · lockstep");
     expect(complaints).toEqual([]);
+  });
+
+  it("asks for the token where there is one, and then shows everything", async () => {
+    const path = join(cli.folder(), "token");
+    writeFileSync(path, "correct-horse-battery-staple", { mode: 0o600 });
+    const { live, url } = await serve([], new AccessToken(path, () => {}));
+    live.record(started());
+    live.record(step({ step: 7 }));
+    const page = await browser.newPage();
+    pages.push(page);
+    await page.authenticate({ username: "", password: "correct-horse-battery-staple" });
+    const answers: string[] = [];
+    page.on("response", (response) => answers.push(`${response.status()} ${new URL(response.url()).pathname}`));
+    await page.goto(url);
+    await sees(page, "step", /^7 of 9,380$/);
+    expect(answers).toEqual(expect.arrayContaining(["200 /", "200 /live", "200 /live/main.js", "200 /live/page.css"]));
   });
 
   it("can be used with the keyboard, and says what its parts are", async () => {

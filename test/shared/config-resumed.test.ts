@@ -87,10 +87,10 @@ describe("the run's options", () => {
   });
 
   test("serve a coordinator, with the address that its workers know, but no other command", () => {
-    const listen = "tcp://0.0.0.0:7777";
+    const network = { listen: "tcp://0.0.0.0:7777", key: "coordinator.key", allow: "workers.allow" };
     run("a");
-    writeFileSync(join("a", "config.json"), JSON.stringify(publicConfig(configFrom("coordinator", { listen }))));
-    expect(loadConfig("coordinator", { runDir: "a", resume: true }, {}).listen).toBe(listen);
+    writeFileSync(join("a", "config.json"), JSON.stringify(publicConfig(configFrom("coordinator", network))));
+    expect(loadConfig("coordinator", { runDir: "a", resume: true }, {})).toMatchObject(network);
     expect(loadConfig("doctor", { resume: true }, {})).toEqual({ json: false });
   });
 });

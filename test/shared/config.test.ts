@@ -192,7 +192,8 @@ describe("values", () => {
 
   const listens = ["tcp://127.0.0.1:5555", "tcp://*:*", "tcp://0.0.0.0:1", "tcp://[::1]:65535", "ipc:///tmp/a.sock"];
   test.each(listens)("listen takes %s", (address) => {
-    expect(read("coordinator", "listen", address)).toBe(address);
+    const values = { listen: address, insecure: true };
+    expect(resolveConfig("coordinator", [{ values, nameOf: flagName }]).listen).toBe(address);
   });
   const refusedListens = [
     "",

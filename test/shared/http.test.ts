@@ -1,7 +1,11 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { AccessToken } from "../../src/shared/access-token.ts";
 import { type Handler, MonitoringServer, type MonitoringSources } from "../../src/shared/http.ts";
 
 const servers: MonitoringServer[] = [];
@@ -149,3 +153,70 @@ test("on loopback only this machine's own names are answered, so that no web pag
   const open = `http://127.0.0.1:${await create().listen("0.0.0.0", 0)}`;
   expect(await statusFor(open, "coordinator:9464")).toBe(200);
 });
+
+test("with a token all is closed but health, whatever the method, and nothing tells which pages there are", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "lockstep-http-test-"));
+  const path = join(folder, "token");
+  writeFileSync(path, "correct-horse-battery-staple", { mode: 0o600 });
+  const token = new AccessToken(path, () => {});
+  rmSync(folder, { recursive: true });
+  const page = { contentType: "text/html", body: "page" };
+  const server = create({ pages: new Map([["/", () => page]]) });
+  const url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0, { token })}`;
+  for (const path of ["/", "/metrics", "/status", "/nothing", "//healthz", "/healthz/../metrics", "/HEALTHZ"]) {
+    for (const method of ["GET", "HEAD", "POST"]) {
+      const response = await fetch(`${url}${path}`, { method });
+      expect([path, response.status]).toEqual([path, 401]);
+      expect(response.headers.get("www-authenticate")).toMatch(/^Bearer realm="lockstep", Basic realm=/);
+    }
+  }
+  for (const path of ["/healthz", "/readyz?x"]) expect((await fetch(`${url}${path}`)).status).toBe(200);
+  const headers = { authorization: "Bearer correct-horse-battery-staple" };
+  expect(await (await fetch(`${url}/metrics`, { headers })).text()).toBe("lockstep_loss 1\n");
+  expect((await fetch(`${url}/nothing`, { headers })).status).toBe(404);
+  const wrong = { authorization: "Bearer correct-horse-battery-stable" };
+  expect((await fetch(`${url}/metrics`, { headers: wrong })).status).toBe(401);
+});
+
+test("many that ask for the metrics at the same time get one answer, and the next one a new one", async () => {
+  let made = 0;
+  const metrics = async (): Promise<string> => {
+    made += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    return `made ${made}\n`;
+  };
+  const { port } = new URL(await listen({ metrics }));
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.write("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(200));
+  let heard = "";
+  socket.on("data", (bytes: Buffer) => (heard += bytes.toString()));
+  await expect.poll(() => heard.split("HTTP/1.1 200").length - 1, { timeout: 10_000 }).toBe(200);
+  expect(made).toBeLessThan(20);
+  const before = made;
+  await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(made).toBe(before + 1);
+  socket.destroy();
+});
+
+test("a request with more header than any reader sends is refused", async () => {
+  const url = await listen();
+  const headers = { "x-much": "x".repeat(10_000) };
+  expect((await fetch(`${url}/healthz`, { headers })).status).toBe(431);
+});
+
+test("those that send a request byte by byte are sent away, and do not keep others out", async () => {
+  const server = create();
+  const port = await server.listen("127.0.0.1", 0);
+  const slow = Array.from({ length: 63 }, () => connect(port, "127.0.0.1"));
+  const gone = slow.map((socket) => {
+    socket.on("error", () => {}).write("GET /healthz HTTP/1.1\r\nx: ");
+    return new Promise((resolve) => socket.once("close", resolve));
+  });
+  const trickle = setInterval(() => slow.forEach((socket) => socket.write("y")), 500);
+  try {
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    await Promise.all(gone);
+  } finally {
+    clearInterval(trickle);
+  }
+}, 30_000);

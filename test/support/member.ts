@@ -1,4 +1,4 @@
-import type { Member } from "../../src/coordinator/machine/membership.ts";
+import type { Member } from "../../src/shared/fleet/membership.ts";
 import { NOTHING_HELD } from "../../src/shared/protocol/holdings.ts";
 
 /** A member that has just become ready and that nothing has happened to. */

@@ -1,12 +1,16 @@
 /** Opens every transport, exchanges a message over each, closes them all, and must then end without being told to. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AllowList } from "../../src/shared/keys/allow-list.ts";
+import { newKeyPair } from "../../src/shared/keys/key-pair.ts";
+import { publicKeyLine } from "../../src/shared/keys/key-text.ts";
 import { MemoryNetwork } from "../../src/shared/transport/memory.ts";
 import { connectThread, ThreadNetwork } from "../../src/shared/transport/threads.ts";
 import type { CoordinatorTransport, WorkerTransport } from "../../src/shared/transport/transport.ts";
-import { connectZmq, listenZmq } from "../../src/shared/transport/zmq.ts";
+import { connectZmq } from "../../src/shared/transport/zmq-connection.ts";
+import { listenZmq } from "../../src/shared/transport/zmq-listener.ts";
 
 async function exchange(coordinator: CoordinatorTransport, worker: WorkerTransport): Promise<void> {
   await new Promise<void>((resolve) => {
@@ -35,9 +39,16 @@ const threads = new ThreadNetwork();
 await exchange(threads.listen(), connectThread(threads.open().end));
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-exit-"));
+const [ours, theirs] = [newKeyPair(), newKeyPair()];
+const list = join(folder, "workers.allow");
+writeFileSync(list, publicKeyLine({ hex: theirs.publicHex, name: "worker" }));
+const listening = { pair: ours, allow: new AllowList(list, "--allow") };
+const connecting = { pair: theirs, coordinators: [{ hex: ours.publicHex, name: "coordinator" }] };
 for (const address of ["tcp://127.0.0.1:*", `ipc://${join(folder, "socket")}`]) {
-  const coordinator = await listenZmq(address);
-  await exchange(coordinator, connectZmq(coordinator.address));
+  const plain = await listenZmq(address);
+  await exchange(plain, connectZmq(plain.address));
+  const keyed = await listenZmq(address, listening);
+  await exchange(keyed, connectZmq(keyed.address, connecting));
 }
 rmSync(folder, { recursive: true, force: true });
 console.log("all closed");

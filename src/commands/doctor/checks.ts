@@ -109,7 +109,8 @@ async function checkZeroMq(): Promise<Finding> {
   // Loaded here, so that an addon that does not load is a finding; and with require first, since the failed import of a
   // module behind a module rejects once more in Node.js 20, where nobody can catch it.
   createRequire(import.meta.url)("zeromq");
-  const { connectZmq, listenZmq } = await import("../../shared/transport/zmq.ts");
+  const { connectZmq } = await import("../../shared/transport/zmq-connection.ts");
+  const { listenZmq } = await import("../../shared/transport/zmq-listener.ts");
   const roundTrip = async (address: string): Promise<string> => {
     const server = await listenZmq(address);
     const client = connectZmq(server.address);

@@ -92,6 +92,7 @@ export class LiveRun {
       case "resumed":
       case "workers-chosen":
       case "rejected":
+      case "connection-refused":
       case "checkpoint":
       case "checkpoint-failed":
       case "warning":

@@ -8,6 +8,8 @@ import { shellWord } from "../../shared/shell-word.ts";
 export interface NarrativeOptions {
   /** Somebody has to start the workers, so say how; false where they are started by the command itself. */
   readonly workersByHand: boolean;
+  /** Only workers with keys are let in. */
+  readonly workersNeedKeys?: boolean;
   /** Workers that the command itself starts: that they join is no news. */
   readonly localWorkers?: number;
 }
@@ -79,6 +81,8 @@ export class Narrative {
         return [this.#news("warning", event, `warning: ${event.message.replaceAll(CONTROLS, " ")}`)];
       case "rejected":
         return [this.#news("rejected", event, `rejected a result: ${event.reason}`, { isNews: false })];
+      case "connection-refused":
+        return [this.#news("connection-refused", event, refusedText(event))];
       case "checkpoint":
         return [aboutCheckpoint("checkpoint-saved", event, `Saved step ${formatCount(event.step)}: ${event.path}`)];
       case "checkpoint-failed":
@@ -160,7 +164,8 @@ export class Narrative {
     if (!this.#options.workersByHand || this.#address === undefined) return "";
     // Addresses that mean "every interface" are no use to a worker elsewhere.
     const reachable = this.#address.replace(/^tcp:\/\/(\*|0\.0\.0\.0|\[::\]):/, "tcp://HOST:");
-    return `; start ${what} with: lockstep worker --connect ${reachable}`;
+    const keys = this.#options.workersNeedKeys === true ? " --key worker.key --coordinator-key coordinator.pub" : "";
+    return `; start ${what} with: lockstep worker --connect ${reachable}${keys}`;
   }
 }
 
@@ -232,4 +237,9 @@ const NO_FIELDS = new Set(["type", "worker", "step", "message", "phases"]);
 function fieldsOf(event: TrainingEvent, stepName?: string): Record<string, unknown> {
   const fields = Object.fromEntries(Object.entries(event).filter(([name]) => !NO_FIELDS.has(name)));
   return stepName !== undefined && "step" in event ? { [stepName]: event.step, ...fields } : fields;
+}
+
+function refusedText({ connections, reason }: EventOf<"connection-refused">): string {
+  const others = connections > 1 ? `, and ${formatPlural(connections - 1, "other")} in 10 s` : "";
+  return `warning: refused a connection: ${reason.replaceAll(CONTROLS, " ")}${others}`;
 }

@@ -3,6 +3,7 @@ import type { TrainingEvent } from "../../shared/events.ts";
 import { failureOf } from "../../shared/log/failure.ts";
 import type { Log } from "../../shared/log/log.ts";
 import { COORDINATOR_EVENTS } from "../../shared/log/vocabulary.ts";
+import { LEFT_OUT, LineBudget } from "./line-budget.ts";
 import { Narrative, type NarrativeOptions, type Telling } from "./narrative.ts";
 import { RejectedResults } from "./rejected-results.ts";
 
@@ -26,6 +27,7 @@ export class RunLog {
   readonly #options: RunLogOptions;
   readonly #narrative: Narrative;
   readonly #rejected: RejectedResults;
+  readonly #budget = new LineBudget();
   /** Names of workers by process id: a process that writes something does not know its name. */
   readonly #names = new Map<number, string>();
   #run: string | null;
@@ -48,7 +50,10 @@ export class RunLog {
     const { logEvery } = this.#options;
     if (event.type === "step" && (logEvery === 0 || event.stepInEpoch % logEvery !== 0)) return;
     if (event.type === "finished") this.#tellRejected(this.#rejected.take());
-    for (const telling of inOrder(event, this.#narrative.tell(event))) this.#write(telling);
+    const verdict = this.#budget.take(event, this.#options.now());
+    if (verdict === "untold") return;
+    const told = verdict === "last" ? LEFT_OUT : event;
+    for (const telling of inOrder(told, this.#narrative.tell(told))) this.#write(telling);
   }
 
   /** Of a run that ends with an error. */

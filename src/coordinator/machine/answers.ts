@@ -1,12 +1,13 @@
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
-import type { Spent, WorkerMessage } from "../../shared/protocol/messages.ts";
-import { endShard, firstShard, isNode, type TreeNode } from "../../shared/reduction/tree.ts";
+import type { WorkerMessage } from "../../shared/protocol/messages.ts";
+import { shardsUnder } from "../../shared/reduction/tree.ts";
 import { afterEvaluation, commitStep, finish } from "./course.ts";
 import type { Draft } from "./draft.ts";
 import type { Training } from "./types.ts";
 import { remove } from "./leaving.ts";
-import { type Member, readyMembers } from "./membership.ts";
-import { deliver, isDelivered, judge, owedPart, owners } from "./work-board.ts";
+import { type Member, readyMembers } from "../../shared/fleet/membership.ts";
+import { speedOf } from "../../shared/fleet/pace.ts";
+import { deliver, isDelivered, judge, owedPart, owners } from "../../shared/fleet/work-board.ts";
 import { giveAhead, sendParameters, takeBack } from "./work-distribution.ts";
 
 /** Which answers count, and what follows from them. Part of the coordinator's machine. */
@@ -37,7 +38,10 @@ export function takeResult(
   }
   const board = deliver(phase.board, shards, message.slice);
   draft.set({ phase: { ...phase, board } });
-  draft.progress(member, message.slice === "conv" ? { speed: speedOf(member, message.spent, shards, draft.at) } : {});
+  draft.progress(
+    member,
+    message.slice === "conv" ? { speed: speedOf(member, message.spent, shards.length, draft.at) } : {},
+  );
   draft.effects.push({ type: "accept", slice: message.slice, nodes: message.nodes });
   if (!isDelivered(board, message.slice)) return;
   const isWhole = SLICE_NAMES.every((slice) => isDelivered(board, slice));
@@ -56,18 +60,6 @@ export function takeResult(
   }
   // The next step's work, and this slice of its parameters, travels while the rest of this one is being computed.
   if (!clipsGradient) giveAhead(draft, message.slice);
-}
-
-/** Takes a share of each new measurement, so that one hiccup does not count for much. */
-const NEWEST_SHARE = 0.1;
-/** Timers have a grain: a shard takes some time, whatever they say. */
-const LEAST_MS = 0.01;
-
-/** An assignment's time is measured as a whole; its last message comes with all of it. */
-function speedOf({ speed }: Member, spent: Spent, shards: readonly number[], at: number): Member["speed"] {
-  const measured = Math.max(LEAST_MS, (spent.gather + spent.compute) / 1000 / shards.length);
-  const shardMs = speed === undefined ? measured : speed.shardMs + NEWEST_SHARE * (measured - speed.shardMs);
-  return { shardMs, at };
 }
 
 /** A device that computes such numbers so often, while others' are finite, has gone bad. */
@@ -128,14 +120,4 @@ export function takeEvaluated(
   if (!isDelivered(board, "count")) return;
   draft.effects.push({ type: "epoch-evaluated", epoch: phase.epoch, correct });
   afterEvaluation(draft, phase.version, phase.epoch + 1);
-}
-
-/** The shards under these nodes, or undefined when one of them is not a node of the step's tree. */
-function shardsUnder(nodes: readonly TreeNode[], shardCount: number): number[] | undefined {
-  const shards: number[] = [];
-  for (const node of nodes) {
-    if (!isNode(node, shardCount)) return undefined;
-    for (let shard = firstShard(node); shard < endShard(node, shardCount); shard++) shards.push(shard);
-  }
-  return shards;
 }

@@ -2,32 +2,24 @@ import { finish } from "./course.ts";
 import type { Draft } from "./draft.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import { remove } from "./leaving.ts";
-import { type Member, readyMembers } from "./membership.ts";
-import { owedBy, owes } from "./work-board.ts";
-import { typicalShardMs } from "./work-distribution.ts";
+import { type Member, readyMembers } from "../../shared/fleet/membership.ts";
+import { isOutworn, isPingDue, latenessMs } from "../../shared/fleet/pace.ts";
+import { owedBy, owes } from "../../shared/fleet/work-board.ts";
 
 /**
  * What the passing of time calls for: pings, workers that are late or have stalled, waiting for workers. Part of the
  * machine.
  */
 
-const PING_INTERVAL_MS = 1_000;
-/** A connection's end is noticed by sending: probe sooner where the step waits for somebody. */
-const PING_INTERVAL_OWING_MS = 150;
 const WAITING_REPORT_MS = 10_000;
 /** From half a minute to a bit over an hour. */
 const MAX_STALL_DOUBLINGS = 7;
-/** A shard is late after this time, or after so many times what a shard usually takes. */
-const LATE_MS = 1_000;
-const LATE_FACTOR = 4;
-/** A speed that was measured so long ago says nothing any more: a worker may have been slow for a while. */
-const SPEED_VALID_MS = 10_000;
 
 export function tick(draft: Draft, stoppedMs: number): void {
   const { phase } = draft.state;
   if (phase.type === "finished") return;
   if (stoppedMs > 0) excuse(draft, stoppedMs);
-  const lateMs = Math.max(LATE_MS, LATE_FACTOR * (typicalShardMs(readyMembers(draft.state.members)) ?? 0));
+  const lateMs = latenessMs(draft.state.members);
   for (const { peer } of draft.state.members.values()) watchMember(draft, peer, lateMs);
   watchWaiting(draft);
 }
@@ -55,10 +47,8 @@ function watchMember(draft: Draft, peer: PeerId, lateMs: number): void {
     return;
   }
   if (owing && !member.late && quietMs > lateMs) noteLate(draft, member, quietMs);
-  if (!owing && member.speed !== undefined && draft.at - member.speed.at > SPEED_VALID_MS) {
-    draft.updateMember(peer, { speed: undefined });
-  }
-  if (draft.at - member.pingedAt >= (owing ? PING_INTERVAL_OWING_MS : PING_INTERVAL_MS)) ping(draft, member);
+  if (!owing && isOutworn(member, draft.at)) draft.updateMember(peer, { speed: undefined });
+  if (isPingDue(member, owing, draft.at)) ping(draft, member);
 }
 
 /** From now on its work is unattended: `distribute` gives it to idle workers as well, now or once there are any. */

@@ -2,7 +2,7 @@ import type { Signal } from "../../shared/errors.ts";
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
 import type { Draft } from "./draft.ts";
 import type { Outcome, Plan, Training } from "./types.ts";
-import { type Board, newBoard, owes, owners } from "./work-board.ts";
+import { type Board, newBoard, owes, owners } from "../../shared/fleet/work-board.ts";
 
 /** The course of a run: steps, evaluations, the end. Part of the coordinator's machine. */
 

@@ -1,7 +1,7 @@
 import type { TrainingEvent } from "../../shared/events.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Effect, Rejection, State } from "./types.ts";
-import type { Member } from "./membership.ts";
+import type { Member } from "../../shared/fleet/membership.ts";
 
 type Writable<Record> = { -readonly [Key in keyof Record]: Record[Key] };
 

@@ -1,6 +1,6 @@
 import type { Hello } from "../../shared/protocol/messages.ts";
 import type { Draft } from "./draft.ts";
-import { type Member, readyMembers } from "./membership.ts";
+import { type Member, readyMembers } from "../../shared/fleet/membership.ts";
 import type { State } from "./types.ts";
 
 /**

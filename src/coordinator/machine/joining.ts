@@ -1,20 +1,22 @@
 import { NOTHING_HELD } from "../../shared/protocol/holdings.ts";
-import type { Hello, WorkerMessage } from "../../shared/protocol/messages.ts";
+import { type Hello, LIMITS, type WorkerMessage } from "../../shared/protocol/messages.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
-import { type Member, objection, readyMembers } from "./membership.ts";
+import { type Member, objection, readyMembers } from "../../shared/fleet/membership.ts";
 import { quarantineOf } from "./flapping.ts";
 import { remove } from "./leaving.ts";
-import type { Arithmetic } from "./types.ts";
-import { owes } from "./work-board.ts";
+import type { Arithmetic, State } from "./types.ts";
+import { owes } from "../../shared/fleet/work-board.ts";
 
 /** How workers come. Part of the coordinator's machine. */
+
+const FULL = `${LIMITS.members} workers take part already, which is the most; this one is welcome when another has left`;
 
 export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
   const { state } = draft;
   const problem = objection(hello, state.plan.terms);
   if (problem !== undefined || state.phase.type === "finished") {
-    const { code, message } = problem ?? { code: "stopping" as const, message: "the run is over" };
+    const { code, message } = problem ?? farewell(state);
     draft.effects.push({ type: "refuse", peer, code, message });
     if (problem !== undefined) reportRefusal(draft, hello, message);
     return;
@@ -29,10 +31,16 @@ export function greet(draft: Draft, peer: PeerId, hello: Hello): void {
     draft.effects.push({ type: "refuse", peer, code: "quarantined", message: quarantine });
     return;
   }
-  for (const member of state.members.values()) {
-    if (member.peer === peer || member.incarnation === hello.incarnation) {
-      remove(draft, member.peer, "its connection was lost and it has connected again", true);
-    }
+  const replaced = [...state.members.values()].filter((member) => {
+    return member.peer === peer || member.incarnation === hello.incarnation;
+  });
+  if (state.members.size - replaced.length >= LIMITS.members) {
+    // It goes on greeting: a place may become free.
+    draft.effects.push({ type: "refuse", peer, code: "quarantined", message: FULL });
+    return;
+  }
+  for (const member of replaced) {
+    remove(draft, member.peer, "its connection was lost and it has connected again", true);
   }
   const number = state.welcomed + 1;
   const session = `${state.incarnation}/${number}`;
@@ -118,4 +126,11 @@ export function takePong(draft: Draft, member: Member, { computed, id, ready, id
   const message = "a message to it or from it was lost";
   draft.effects.push({ type: "refuse", peer: member.peer, code: "unknown-session", message });
   remove(draft, member.peer, message, true);
+}
+
+/** What those are told who come when the run has ended. */
+function farewell({ interruptedBy }: State): { code: "stopping" | "interrupted"; message: string } {
+  return interruptedBy === undefined
+    ? { code: "stopping", message: "the run is over" }
+    : { code: "interrupted", message: "the run was interrupted, and can be resumed" };
 }

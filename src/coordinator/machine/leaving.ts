@@ -1,8 +1,8 @@
 import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
 import { noteLoss } from "./flapping.ts";
-import { type Member, readyMembers } from "./membership.ts";
-import { owedBy, owes, unowned } from "./work-board.ts";
+import { type Member, readyMembers } from "../../shared/fleet/membership.ts";
+import { owedBy, owes, unowned } from "../../shared/fleet/work-board.ts";
 import { takeBack, takeBackAhead } from "./work-distribution.ts";
 
 /** How workers go. Part of the coordinator's machine. */

@@ -4,8 +4,8 @@ import type { SliceName } from "../../shared/model/contribution.ts";
 import type { RejectionCode, WorkerMessage } from "../../shared/protocol/messages.ts";
 import type { TreeNode } from "../../shared/reduction/tree.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
-import type { Members, Terms } from "./membership.ts";
-import type { Board } from "./work-board.ts";
+import type { Members, Terms } from "../../shared/fleet/membership.ts";
+import type { Board } from "../../shared/fleet/work-board.ts";
 
 /** What the coordinator's machine works with: its plan, its state, what it is told and what it asks for. */
 

@@ -4,8 +4,18 @@ import type { PeerId } from "../../shared/transport/transport.ts";
 import type { Draft } from "./draft.ts";
 import { boardOf } from "./course.ts";
 import type { Training } from "./types.ts";
-import { latenessOf, type Member, readyMembers } from "./membership.ts";
-import { addOwner, hasUnattended, overdue, owedBy, owes, removeOwner, share, unowned } from "./work-board.ts";
+import { latenessOf, type Member, readyMembers } from "../../shared/fleet/membership.ts";
+import { costsOf, punctual } from "../../shared/fleet/pace.ts";
+import {
+  addOwner,
+  hasUnattended,
+  overdue,
+  owedBy,
+  owes,
+  removeOwner,
+  share,
+  unowned,
+} from "../../shared/fleet/work-board.ts";
 
 /** Who is given which work. Part of the coordinator's machine. */
 
@@ -30,7 +40,7 @@ export function distribute(draft: Draft): void {
   const enough = ready.length >= Math.max(1, plan.minWorkers);
   noteWaiting(draft, !enough && free.length > 0);
   if (!enough) return;
-  const workers = able(ready);
+  const workers = punctual(ready);
   const idle = workers.filter(({ peer }) => !owes<string>(phase.board, peer));
   const late = isLate === undefined || idle.length === 0 ? [] : overdue<string>(phase.board, isLate);
   if (phase.type === "evaluating") {
@@ -47,12 +57,6 @@ export function distribute(draft: Draft): void {
   const takers = spare.length > 0 ? spare : chosen;
   giveToGood(draft, phase, takers, free);
   if (late.length > 0) giveToGood(draft, phase, idle.slice(0, Math.max(draft.state.useWorkers, 1)), late);
-}
-
-/** Those that are not late, if there are any. */
-function able(ready: readonly Member[]): readonly Member[] {
-  const punctual = ready.filter(({ late }) => !late);
-  return punctual.length > 0 ? punctual : ready;
 }
 
 function giveShards(draft: Draft, takers: readonly Member[], shards: readonly number[]): void {
@@ -96,18 +100,6 @@ function giveUnless(draft: Draft, bad: string, takers: readonly Member[], shards
   giveShards(draft, anyone.length === 0 && isAlone ? takers : anyone, shards);
 }
 
-/** What a shard costs each worker; the median where it was not measured. */
-function costsOf(workers: readonly Member[]): number[] {
-  const known = typicalShardMs(workers) ?? 1;
-  return workers.map(({ speed }) => speed?.shardMs ?? known);
-}
-
-/** The median of what a shard takes the workers, in ms; undefined when nobody knows. */
-export function typicalShardMs(workers: readonly Member[]): number | undefined {
-  const known = workers.flatMap(({ speed }) => (speed === undefined ? [] : [speed.shardMs])).sort((a, b) => a - b);
-  return known[Math.floor((known.length - 1) / 2)];
-}
-
 /**
  * How many of the remaining chunks a worker is given next: fewer and fewer, so that all workers are done at about the same
  * time, however fast each is (guided self-scheduling, Polychronopoulos and Kuck 1987, with half of its portions).
@@ -143,7 +135,7 @@ export function giveAhead(draft: Draft, slice: SliceName): void {
   const step = phase.step + 1;
   const ready = readyMembers(members);
   if (step % plan.stepsPerEpoch === 0 || ready.length < plan.minWorkers) return;
-  const workers = able(ready).slice(0, draft.state.useWorkers);
+  const workers = punctual(ready).slice(0, draft.state.useWorkers);
   let ahead = boardOf(plan, step);
   for (const [i, items] of share(ahead, unowned(ahead), costsOf(workers)).entries()) {
     const taker = workers[i];

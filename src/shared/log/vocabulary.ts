@@ -21,6 +21,7 @@ export const COORDINATOR_EVENTS = {
   step: "info",
   epoch: "info",
   rejected: "info",
+  "connection-refused": "warn",
   "checkpoint-saved": "info",
   "checkpoint-failed": "error",
   warning: "warn",

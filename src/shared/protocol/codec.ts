@@ -2,6 +2,7 @@ import { Packr, Unpackr } from "msgpackr";
 import type { z } from "zod";
 import { LockstepError, messageOf } from "../errors.ts";
 import { SLICES } from "../model/contribution.ts";
+import { type HeaderLimits, headerProblem } from "./header-limits.ts";
 import { type CoordinatorMessage, coordinatorHeader, LIMITS, type WorkerMessage, workerHeader } from "./messages.ts";
 
 /** What a transport carries: the header's frame, then the payload's. */
@@ -28,20 +29,25 @@ export function encode(
   return [packr.pack(header), ...payload.map(bytesOf)];
 }
 
+const DEPTH = { depth: LIMITS.depth, keyBytes: LIMITS.keyBytes };
+const WORKER_LIMITS: HeaderLimits = { ...DEPTH, values: LIMITS.workerValues };
+const COORDINATOR_LIMITS: HeaderLimits = { ...DEPTH, values: LIMITS.coordinatorValues };
+
 /** @throws LockstepError "protocol" with a sentence that says what is wrong */
 export function decodeFromWorker(frames: Frames): Decoded<WorkerMessage> {
-  return decode(frames, workerHeader, workerPayloadBytes);
+  return decode(frames, workerHeader, workerPayloadBytes, WORKER_LIMITS);
 }
 
 /** @throws LockstepError "protocol" with a sentence that says what is wrong */
 export function decodeFromCoordinator(frames: Frames): Decoded<CoordinatorMessage> {
-  return decode(frames, coordinatorHeader, coordinatorPayloadBytes);
+  return decode(frames, coordinatorHeader, coordinatorPayloadBytes, COORDINATOR_LIMITS);
 }
 
 function decode<Header extends { type: string }>(
   frames: Frames,
   schema: z.ZodType<Header>,
   expectedBytes: (header: Header) => readonly number[],
+  limits: HeaderLimits,
 ): Decoded<Header> {
   const [first, ...payload] = frames;
   if (first === undefined) throw malformed("the message is empty");
@@ -49,6 +55,8 @@ function decode<Header extends { type: string }>(
   if (first.byteLength > LIMITS.headerBytes) {
     throw malformed(`the header has ${first.byteLength} bytes, at most ${LIMITS.headerBytes} are allowed`);
   }
+  const problem = headerProblem(first, limits);
+  if (problem !== undefined) throw malformed(`the header ${problem}`);
   const parsed = schema.safeParse(unpack(first));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -15,6 +15,12 @@ export const PROTOCOL_VERSION = 3;
 /** Bounds on what a peer can claim, far above what a run needs. */
 export const LIMITS = {
   headerBytes: 65_536,
+  /** Maps and lists within each other. A header, its list of nodes and a node are three. */
+  depth: 4,
+  keyBytes: 24,
+  /** In a header: the most that a result, and an assignment, of as many nodes or shards as there may be, can have. */
+  workerValues: 256,
+  coordinatorValues: 8_192,
   frames: 64,
   /** In a result: one payload frame each, beside the header. */
   nodes: 63,
@@ -26,14 +32,18 @@ export const LIMITS = {
   text: 2_000,
   /** Any characters of this number fit into a header. */
   stack: 10_000,
+  /** Workers that take part at one time. */
+  members: 256,
 } as const;
 
 const STACK_LINES = 20;
 
 const count = (max: number) => z.int().min(0).max(max);
-/** For people to read: control characters, which could rewrite a terminal, become spaces. */
+/** For people to read: what could rewrite a terminal, or the order in which a line is read, becomes spaces. */
 const text = z.string().max(LIMITS.text).overwrite(printable);
-const session = z.string().min(1).max(100);
+/** Only ever compared: characters that can be seen, without a space. */
+const id = z.string().regex(/^[!-~]{1,100}$/);
+const session = id;
 const step = count(LIMITS.steps);
 /** Pings of a session are numbered from 1. */
 const pingId = count(2 ** 40);
@@ -46,7 +56,7 @@ const hello = z.strictObject({
   type: z.literal("hello"),
   protocol: z.int(),
   /** One process's life: a worker that comes back under the same name replaces its earlier self. */
-  incarnation: z.string().min(1).max(100),
+  incarnation: id,
   host: text,
   pid: z.int().min(0),
   engine: text,
@@ -134,7 +144,15 @@ const welcome = z.strictObject({
   shardSize: z.int().min(1).max(LIMITS.samplesPerBatch),
 });
 
-export const REJECTIONS = ["protocol-version", "data", "model", "unknown-session", "quarantined", "stopping"] as const;
+export const REJECTIONS = [
+  "protocol-version",
+  "data",
+  "model",
+  "unknown-session",
+  "quarantined",
+  "stopping",
+  "interrupted",
+] as const;
 
 const rejected = z.strictObject({ type: z.literal("rejected"), code: z.enum(REJECTIONS), message: text });
 
@@ -204,8 +222,11 @@ export type Spent = z.infer<typeof result>["spent"];
 export type Evaluate = z.infer<typeof evaluate>;
 export type RejectionCode = (typeof REJECTIONS)[number];
 
+/** Control and format characters, line separators, halves of characters; most texts have none. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
 function printable(value: string): string {
-  return value.replaceAll(/\p{Cc}/gu, " ");
+  return value.replaceAll(UNSEEN, " ");
 }
 
 /** The first lines of a stack, each printable. */

@@ -56,3 +56,13 @@ export function isNode(node: TreeNode, shardCount: number): boolean {
 export function nodeKey(node: TreeNode): number {
   return node.level * 65_536 + node.index;
 }
+
+/** The shards under these nodes, or undefined when one of them is not a node of the tree over `shardCount` shards. */
+export function shardsUnder(nodes: readonly TreeNode[], shardCount: number): number[] | undefined {
+  const shards: number[] = [];
+  for (const node of nodes) {
+    if (!isNode(node, shardCount)) return undefined;
+    for (let shard = firstShard(node); shard < endShard(node, shardCount); shard++) shards.push(shard);
+  }
+  return shards;
+}

@@ -14,6 +14,11 @@ export interface CoordinatorHandlers {
    * @param problem a sentence
    */
   onDamaged(peer: PeerId, problem: string): void;
+  /**
+   * Somebody was not let in.
+   * @param reason a sentence without a subject
+   */
+  onRefused?(reason: string): void;
 }
 
 export interface WorkerHandlers {
@@ -25,6 +30,11 @@ export interface WorkerHandlers {
    * @param problem a sentence
    */
   onDamaged(problem: string): void;
+  /**
+   * Whoever is there does not let this end in, or is not who it should be; it goes on trying. Told once until it succeeds.
+   * @param problem a sentence
+   */
+  onRefused?(problem: string): void;
 }
 
 /** Memory for vectors that are to be sent: some transports move it to the other side without a copy. */

@@ -54,6 +54,7 @@ export function whileLeaving(state: State, leaving: Leaving, event: Event): Step
     case "malformed":
       return rejoin(state, event.problem);
     case "start":
+    case "not-let-in":
     case "prepared":
     case "signal":
       return [state, []];

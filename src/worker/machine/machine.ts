@@ -1,5 +1,6 @@
 import { EXIT_CODES } from "../../shared/errors.ts";
 import type { CoordinatorMessage, Welcome } from "../../shared/protocol/messages.ts";
+import { INTERRUPTED_CODE, runEndOf } from "../../shared/protocol/run-end.ts";
 import { leave, whileLeaving } from "./leaving.ts";
 import { cancelling, end, fail, isForUs, refused, rejoin } from "./session.ts";
 import { answerPing, startNext, takeWork } from "./tasks.ts";
@@ -23,7 +24,7 @@ export function initialState(address: string, coordinatorTimeoutMs: number, at: 
     ...{ address, coordinatorTimeoutMs },
     ...{ welcome: undefined, ...NO_SESSION_WORK },
     ...{ heardAt: at, greetedAt: at, greetings: 0, quarantined: false },
-    leaving: undefined,
+    ...{ notLetIn: undefined, leaving: undefined },
     ended: false,
   };
 }
@@ -49,6 +50,8 @@ function pass(state: State, event: Event): Step {
         : [state, []];
     case "malformed":
       return rejoin(state, `a message could not be understood: ${event.problem}`);
+    case "not-let-in":
+      return [{ ...state, notLetIn: event.problem }, [{ type: "say", event: "refused", text: event.problem }]];
     case "prepared":
       return prepared(state);
     case "computed":
@@ -76,7 +79,9 @@ function takeMessage(state: State, message: CoordinatorMessage): Step {
     case "ping":
       return answerPing(state, message);
     case "stop":
-      return end(state, 0, stopText(message.reason));
+      // The end of a session that it has left before, and to which a late welcome has brought it back.
+      if (message.reason === "left") return rejoin(state, "this session is over", { sayLeaving: false });
+      return stop(state, message.reason);
     default:
       return message satisfies never;
   }
@@ -86,7 +91,7 @@ function takeWelcome(state: State, welcome: Welcome): Step {
   if (state.welcome?.session === welcome.session) return [state, []];
   const text = `welcomed as ${welcome.name}, run ${welcome.runId}`;
   return [
-    { ...state, ...NO_SESSION_WORK, welcome, quarantined: false },
+    { ...state, ...NO_SESSION_WORK, welcome, quarantined: false, notLetIn: undefined },
     [...cancelling(state), { type: "say", event: "welcomed", text }, { type: "prepare", welcome }],
   ];
 }
@@ -103,6 +108,8 @@ function takeRejection(state: State, code: string, message: string): Step {
       ];
     case "stopping":
       return end(state, 0, message);
+    case "interrupted":
+      return end(state, INTERRUPTED_CODE, message);
     case "data":
       return refused(state, EXIT_CODES.refused, `the coordinator at ${state.address} refuses this worker: ${message}`);
     default:
@@ -119,7 +126,8 @@ function prepared(state: State): Step {
 function tick(state: State, at: number): Step {
   const silentMs = at - state.heardAt;
   if (silentMs > state.coordinatorTimeoutMs) {
-    const text = `no coordinator at ${state.address} for ${Math.round(silentMs / 1000)} s: start one there (lockstep coordinator --listen ${state.address}), or check the address`;
+    const advice = `start one there (lockstep coordinator --listen ${state.address}), or check the address`;
+    const text = `no coordinator at ${state.address} for ${Math.round(silentMs / 1000)} s: ${state.notLetIn ?? advice}`;
     return end(state, EXIT_CODES.failed, text);
   }
   const wanted = state.welcome === undefined || silentMs >= SILENCE_MS;
@@ -131,6 +139,7 @@ function greet(state: State, at: number): Step {
   return [{ ...state, greetedAt: at, greetings: state.greetings + 1 }, [{ type: "greet" }]];
 }
 
-function stopText(reason: string): string {
-  return reason === "done" ? "the run is done" : `the coordinator has ended the run: ${reason}`;
+function stop(state: State, reason: string): Step {
+  const { code, text } = runEndOf(reason);
+  return end(state, code, text);
 }

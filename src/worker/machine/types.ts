@@ -34,6 +34,8 @@ export interface State {
   readonly greetings: number;
   /** Set once it has been told that it is not welcome for a while. */
   readonly quarantined: boolean;
+  /** Why it was not let in when it last tried, a sentence; undefined once it is welcome. */
+  readonly notLetIn: string | undefined;
   /** Set once it has said that it is leaving. */
   readonly leaving: Leaving | undefined;
   readonly ended: boolean;
@@ -45,6 +47,8 @@ export type Event = { readonly at: number } & (
   | { readonly type: "tick"; readonly stoppedMs: number }
   | { readonly type: "message"; readonly message: CoordinatorMessage }
   | { readonly type: "malformed"; readonly problem: string }
+  /** The connection was refused; the transport goes on trying. */
+  | { readonly type: "not-let-in"; readonly problem: string }
   | { readonly type: "prepared" }
   | { readonly type: "computed" }
   | { readonly type: "task-done"; readonly task: Task }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Plan } from "../../../src/coordinator/machine/types.ts";
-import { CoordinatorScript } from "../../support/coordinator-script.ts";
+import { LIMITS } from "../../../src/shared/protocol/messages.ts";
+import { CoordinatorScript, helloOf } from "../../support/coordinator-script.ts";
 
 let script: CoordinatorScript;
 
@@ -234,5 +235,23 @@ describe("waiting", () => {
     expect(script.state.phase.type).toBe("training");
     script.tick(1_000);
     expect(script.state.phase.type).toBe("finished");
+  });
+});
+
+describe("more workers than may take part", () => {
+  test("are told to wait, also those that never get ready, and come in when one has left", () => {
+    begin([]);
+    const greets = (peer: string): string | undefined => {
+      const effects = script.play({ type: "message", peer, message: helloOf(peer), finite: true });
+      return effects.map((effect) => (effect.type === "refuse" ? effect.message : effect.type)).join();
+    };
+    for (let i = 0; i < LIMITS.members; i++) expect(greets(`A${i}`)).toBe("welcome");
+    for (let i = 0; i < 1_000; i++) expect(greets(`B${i}`)).toMatch(/^256 workers take part already/);
+    expect(script.state.members.size).toBe(LIMITS.members);
+    // One that comes back takes its own place.
+    expect(greets("A7")).toBe("welcome");
+    script.play({ type: "peer-lost", peer: "A3", reason: "its connection was lost" });
+    expect(greets("B1")).toBe("welcome");
+    expect(greets("B2")).toMatch(/^256 workers/);
   });
 });

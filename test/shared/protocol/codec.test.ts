@@ -143,7 +143,7 @@ describe("headers", () => {
     ["an unknown type", { ...SAMPLE.ready, type: "shutdown" }, /not valid: type/],
     ["a missing field", { type: "ready" }, /not valid: session/],
     ["a field too many", { ...SAMPLE.ready, admin: true }, /Unrecognized key: "admin"/],
-    ["a very long field too many", { ...SAMPLE.ready, ["x".repeat(60_000)]: true }, /Unrecognized key/],
+    ["a very long field too many", { ...SAMPLE.ready, ["x".repeat(60_000)]: true }, /a key that is no text/],
     ["an empty session", { ...SAMPLE.ready, session: "" }, /session/],
     ["too long a text", { ...SAMPLE.hello, host: "x".repeat(2_001) }, /host/],
     ["a digest in capitals", { ...SAMPLE.hello, dataDigest: "F".repeat(64) }, /dataDigest/],
@@ -159,7 +159,7 @@ describe("headers", () => {
     expect(refusal([pack(header)]).message).toMatch(message);
   });
 
-  test.each([NaN, Infinity, -Infinity, -1, 0.5, 2 ** 53, 2n ** 60n, "3", true, null, [3], { value: 3 }])(
+  test.each([NaN, Infinity, -Infinity, -1, 0.5, 2 ** 53, 2n ** 60n, "3", true, [3], { value: 3 }])(
     "%s is no integer, wherever one belongs",
     (value) => {
       for (const [name, field] of [

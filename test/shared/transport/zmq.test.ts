@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vit
 import { Dealer, Router } from "zeromq";
 import { LockstepError } from "../../../src/shared/errors.ts";
 import { withChecksums } from "../../../src/shared/transport/frame-checksums.ts";
-import { connectZmq, listenZmq } from "../../../src/shared/transport/zmq.ts";
+import { connectZmq } from "../../../src/shared/transport/zmq-connection.ts";
+import { listenZmq } from "../../../src/shared/transport/zmq-listener.ts";
 import { transportCompliance } from "../../compliance/transport.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-zmq-"));

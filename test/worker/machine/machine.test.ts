@@ -345,3 +345,22 @@ test("the same event on the same state gives the same answer, and leaves that st
   expect(transition(script.state, event)).toEqual(transition(script.state, event));
   expect(script.state).toEqual(before);
 });
+
+test("one that is not let in says why, and its last words say so again, unless it was welcome meanwhile", () => {
+  const problem = "the coordinator at tcp://c:1 does not know this worker's key";
+  script.play({ type: "not-let-in", problem });
+  script.now = 61_000;
+  script.play({ type: "tick", stoppedMs: 0 });
+  expect(script.transcript()).toMatchInlineSnapshot(`
+    "not-let-in
+      say: the coordinator at tcp://c:1 does not know this worker's key
+    tick at 61000 ms
+      exit 1: no coordinator at ${ADDRESS} for 61 s: the coordinator at tcp://c:1 does not know this worker's key"
+  `);
+  script = new WorkerScript();
+  script.play({ type: "not-let-in", problem });
+  script.welcome();
+  script.now = 61_000;
+  script.play({ type: "tick", stoppedMs: 0 });
+  expect(script.transcript()).toMatch(/exit 1: no coordinator at .* for 61 s: start one there/);
+});

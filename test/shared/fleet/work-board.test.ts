@@ -13,7 +13,7 @@ import {
   removeOwner,
   share,
   unowned,
-} from "../../../src/coordinator/machine/work-board.ts";
+} from "../../../src/shared/fleet/work-board.ts";
 
 type Part = "dense" | "conv";
 const PARTS: readonly Part[] = ["dense", "conv"];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { portions } from "../../../src/coordinator/machine/portions.ts";
+import { portions } from "../../../src/shared/fleet/portions.ts";
 
 test.each([
   { count: 2, costs: [1, 1], shares: [1, 1], why: "alike" },

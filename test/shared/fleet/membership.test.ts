@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { objection, readyMembers } from "../../../src/coordinator/machine/membership.ts";
+import { objection, readyMembers } from "../../../src/shared/fleet/membership.ts";
 import { helloOf, TERMS } from "../../support/coordinator-script.ts";
 import { memberOf } from "../../support/member.ts";
 

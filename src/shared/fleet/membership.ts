@@ -1,6 +1,6 @@
-import { type Hello, PROTOCOL_VERSION, type RejectionCode } from "../../shared/protocol/messages.ts";
-import type { Holdings } from "../../shared/protocol/holdings.ts";
-import type { PeerId } from "../../shared/transport/transport.ts";
+import { type Hello, PROTOCOL_VERSION, type RejectionCode } from "../protocol/messages.ts";
+import type { Holdings } from "../protocol/holdings.ts";
+import type { PeerId } from "../transport/transport.ts";
 
 /** A worker that was welcomed. Pure data; every change makes a new object. */
 export interface Member {
@@ -61,25 +61,31 @@ export function latenessOf(members: Members): ((peer: PeerId) => boolean) | unde
   return undefined;
 }
 
-/** Why a worker cannot be taken, or undefined when it can. */
-export function objection(hello: Hello, terms: Terms): { code: RejectionCode; message: string } | undefined {
+/**
+ * Why a worker cannot be taken, or undefined when it can.
+ * @param side who looks, for people
+ */
+export function objection(
+  hello: Hello,
+  terms: Terms,
+  side: "coordinator" | "relay" = "coordinator",
+): { code: RejectionCode; message: string } | undefined {
   if (hello.protocol !== PROTOCOL_VERSION) {
     return {
       code: "protocol-version",
-      message: `this coordinator speaks protocol version ${PROTOCOL_VERSION}, the worker ${hello.protocol}: install the same version of lockstep on both sides`,
+      message: `this ${side} speaks protocol version ${PROTOCOL_VERSION}, the worker ${hello.protocol}: install the same version of lockstep on both sides`,
     };
   }
   if (hello.modelDigest !== terms.modelDigest) {
     return {
       code: "model",
-      message:
-        "the worker's model has other tensors than the coordinator's: install the same version of lockstep on both sides",
+      message: `the worker's model has other tensors than the ${side}'s: install the same version of lockstep on both sides`,
     };
   }
   if (hello.dataDigest !== terms.dataDigest) {
     return {
       code: "data",
-      message: `the coordinator trains on ${terms.dataName} (digest ${terms.dataDigest.slice(0, 12)}), the worker has other data (digest ${hello.dataDigest.slice(0, 12)}): start the worker with --data and the same files`,
+      message: `the ${side} trains on ${terms.dataName} (digest ${terms.dataDigest.slice(0, 12)}), the worker has other data (digest ${hello.dataDigest.slice(0, 12)}): start the worker with --data and the same files`,
     };
   }
   return undefined;

@@ -1,4 +1,4 @@
-import type { PeerId } from "../../shared/transport/transport.ts";
+import type { PeerId } from "../transport/transport.ts";
 import { portions } from "./portions.ts";
 
 /**

@@ -1,0 +1,69 @@
+import { capability, type Dealer, type Observer, type Router } from "zeromq";
+import { LockstepError, systemCode } from "../errors.ts";
+
+/**
+ * The transport between processes: ROUTER and DEALER sockets of ZeroMQ, over tcp or ipc. Over tcp each message ends with a
+ * frame of checksums. Over ipc it never leaves this machine's memory; with keys it is encrypted, and what was damaged on
+ * its way does not decrypt. What both ends have in common.
+ */
+
+export const SOCKET_OPTIONS = {
+  /** A slice is 236 KB: with the kernel's default buffers it would leave in several wake-ups. */
+  sendBufferSize: 1_000_000,
+  receiveBufferSize: 1_000_000,
+  /** Messages per peer. A healthy peer has fewer than ten under way; what does not fit waits in TCP. */
+  sendHighWaterMark: 256,
+  receiveHighWaterMark: 256,
+  /** A send is queued now or fails now: one peer that does not read must not hold up the others. */
+  sendTimeout: 0,
+  /** How long a closed socket may still deliver what was sent. */
+  linger: 500,
+  /** Largest frame taken from a peer, in bytes; the peer is disconnected otherwise. */
+  maxMessageSize: 1_000_000,
+  handshakeInterval: 5_000,
+  /** Whoever vanishes without a word, and sends no heartbeats, is noticed by the system: within two minutes. */
+  tcpKeepalive: 1,
+  tcpKeepaliveIdle: 60,
+  tcpKeepaliveInterval: 15,
+  tcpKeepaliveCount: 4,
+};
+
+/** Whether the transport has to find out what was damaged on its way: TCP's own sums let some of it pass. */
+export const needsChecksums = (address: string, keys: unknown): boolean =>
+  keys === undefined && !address.startsWith("ipc:");
+
+/** The copy of ZeroMQ that comes along has it; one that somebody compiled may not. */
+export function requireCurve(): void {
+  if (capability.curve === true) return;
+  throw new LockstepError(
+    "usage",
+    "keys need a ZeroMQ with CURVE, which this one was built without: npm rebuild zeromq",
+  );
+}
+
+/** What a socket receives until it is closed; while messages wait, closing it fails the receiving of the next one. */
+export async function* messagesOf(socket: Router | Dealer): AsyncGenerator<Buffer[]> {
+  try {
+    yield* socket;
+  } catch (thrown) {
+    if (!socket.closed) throw thrown;
+  }
+}
+
+const TRIES = 20;
+
+/**
+ * What happens to a socket's connections, from now on. To be asked for before the first of them.
+ *
+ * zeromq.js names the channel of these events after the observer's place in memory. Where an observer lay until lately whose
+ * socket still delivers its last messages, the name is taken; the next try gives the observer another place.
+ */
+export function observe(socket: Dealer | Router): Observer {
+  for (let tries = 1; ; tries++) {
+    try {
+      return socket.events;
+    } catch (thrown) {
+      if (systemCode(thrown) !== "EADDRINUSE" || tries === TRIES) throw thrown;
+    }
+  }
+}
