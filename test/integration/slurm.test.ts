@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -44,17 +44,18 @@ function submitWith(options: readonly string[], resources: readonly string[], en
   return job;
 }
 
-afterEach(() => {
-  for (const job of jobs.splice(0)) job.cancel();
+afterEach(async () => {
+  for (const job of jobs.splice(0)) await job.cancel();
 });
 
-const known = new Map<number, unknown>();
+const known = new Map<string, unknown>();
 
 /** The hash of `lockstep train` with one worker, outside of Slurm. */
-async function undisturbed(epochs: number): Promise<unknown> {
-  const args = ["train", "--data", DATA, "--epochs", String(epochs), "--workers", "1", "--metrics-port", "0", "--json"];
-  const hash = known.get(epochs) ?? resultOf(await cli.run(args)).weightsSha256;
-  known.set(epochs, hash);
+async function undisturbed(epochs: number, seed = 1): Promise<unknown> {
+  const training = ["--data", DATA, "--epochs", String(epochs), "--seed", String(seed)];
+  const args = ["train", ...training, "--workers", "1", "--metrics-port", "0", "--json"];
+  const hash = known.get(args.join()) ?? resultOf(await cli.run(args)).weightsSha256;
+  known.set(args.join(), hash);
   return hash;
 }
 
@@ -196,4 +197,27 @@ describe.skipIf(slurmMissing !== undefined)(`the script for Slurm${reason}`, () 
     expect(hopeless.output).toMatch(/all workers have ended \(exit code 2\), see .*: ending the run/);
     await leavesNothing(hopeless);
   });
+
+  it(
+    "gives each task of an array its own seed, folder and port",
+    async () => {
+      const resources = ["--array=3-4", "--ntasks=1"];
+      const array = submit(1, resources, { LAUNCH_INTERFACE: "lo" });
+      const folderOf = (seed: number) => `${array.runDir}_${seed}`;
+      await array.until(
+        () => existsSync(join(folderOf(3), "result.json")) && existsSync(join(folderOf(4), "result.json")),
+        "ends",
+      );
+      await array.ended();
+      const ports = [...array.output.matchAll(/ at tcp:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => port);
+      expect(new Set(ports).size).toBe(2);
+      for (const seed of [3, 4]) {
+        const { weightsSha256 } = JSON.parse(readFileSync(join(folderOf(seed), "result.json"), "utf8")) as {
+          weightsSha256: string;
+        };
+        expect(weightsSha256).toBe(await undisturbed(1, seed));
+      }
+    },
+    LIMIT_MS,
+  );
 });

@@ -137,9 +137,10 @@ export class SlurmJob {
     return processes().filter(({ job }) => job === this.id);
   }
 
-  /** Ends it without ceremony, for tests that have failed. */
-  cancel(): void {
-    spawnSync("scancel", [this.id], { env: ENVIRONMENT });
+  /** Ends it, for tests that have failed: what it still writes is in its folder when it has ended. */
+  async cancel(): Promise<void> {
+    spawnSync("scancel", [this.id], { env: ENVIRONMENT, timeout: ANSWER_MS });
+    await this.ended();
   }
 
   /** Waits until it has come true; fails with all that is known of the job when it does not. */
@@ -167,9 +168,13 @@ export function crashNode(node: string): void {
   const keepers = new Set(
     victims.map(({ pid }) => parentOf(pid)).filter((pid) => commandOf(pid).startsWith("slurmstepd")),
   );
-  const pids = [daemon, ...keepers, ...victims.map((victim) => victim.pid)];
-  // All at the same moment: srun, if it saw its tasks die, would end those of other nodes.
-  for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const pid of pids) send(signal, pid);
+  // First srun, which would have the tasks of other nodes killed when it sees its own die; and of its two processes first
+  // the second, which would do so for the first one.
+  const isSrun = ({ command }: JobProcess) => command.startsWith("srun ");
+  const launchers = victims.filter(isSrun).toSorted((a, b) => b.pid - a.pid);
+  const others = victims.filter((victim) => !isSrun(victim));
+  for (const { pid } of launchers) kill(pid);
+  for (const pid of [daemon, ...keepers, ...others.map((victim) => victim.pid)]) kill(pid);
   slurm("scontrol", ["update", `nodename=${node}`, "state=down", "reason=crashed"]);
 }
 
@@ -226,9 +231,9 @@ function textOf(path: string): string {
   }
 }
 
-function send(signal: NodeJS.Signals, pid: number): void {
+function kill(pid: number): void {
   try {
-    process.kill(pid, signal);
+    process.kill(pid, "SIGKILL");
   } catch {
     // It has ended by itself.
   }
