@@ -10,7 +10,7 @@ interface ReportedCheckpointsOptions {
   /** Newest ones that are kept. */
   readonly keep: number;
   readonly emit: (event: TrainingEvent) => void;
-  /** What a checkpoint knows of must not be lost with this process. */
+  /** What a checkpoint knows of must not be lost with this process. May throw what the run is to end with. */
   readonly beforeSave?: () => void;
   /** As in `CheckpointStore`. */
   readonly refuge?: string;
@@ -55,6 +55,7 @@ export class ReportedCheckpoints implements CheckpointSink {
   }
 
   async saveLast(checkpoint: Checkpoint, saving: Saving): Promise<string> {
+    this.#beforeSave();
     const saved = this.#store.saveLast(checkpoint, saving);
     this.#step = checkpoint.step;
     // Where the last one went is news, whatever has been told before.

@@ -120,6 +120,11 @@ export class RunDirectory {
     this.#flushedAtMs = startedAt.getTime();
   }
 
+  /** @throws LockstepError "failed" where another coordinator has taken the folder over */
+  assertHeld(): void {
+    this.#lock.assertHeld();
+  }
+
   get checkpointsFolder(): string {
     return join(this.path, CHECKPOINTS);
   }

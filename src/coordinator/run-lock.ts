@@ -2,7 +2,7 @@
 
 import { readFileSync, realpathSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LockstepError, systemCode } from "../shared/errors.ts";
 import { createFileSync, replaceFileSync } from "../shared/whole-file.ts";
 
@@ -29,6 +29,19 @@ export class RunLock {
   constructor(path: string, text: string) {
     this.#path = path;
     this.#text = text;
+  }
+
+  /**
+   * That nobody has taken the lock over, as a coordinator on another machine may that believed this one dead.
+   * @throws LockstepError "failed" where somebody has: two must not write to one folder
+   */
+  assertHeld(): void {
+    const found = textAt(this.#path);
+    const holder = found === undefined || found === this.#text ? undefined : parse(found);
+    if (holder === undefined) return;
+    const folder = dirname(this.#path);
+    const message = `${folder} was taken over by a coordinator on ${holder.host} (process ${holder.pid}), which goes on with the run: this one ends`;
+    throw new LockstepError("failed", message);
   }
 
   /** Lets others in. Never throws: a lock that stays is stale once this process has ended. */
@@ -94,6 +107,15 @@ function take(path: string, text: string, folder: string): Holder | undefined {
     }
   }
   throw inUse(folder, "one that starts at this moment");
+}
+
+/** Undefined where there is none, or it cannot be read now. */
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 function isCreated(path: string, text: string): boolean {

@@ -113,7 +113,10 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     observers.add("log.ndjson", log);
     const checkpoints = await ReportedCheckpoints.open({
       ...{ folder, keep: config.keepCheckpoints, emit },
-      beforeSave: () => opened.flush(),
+      beforeSave: () => {
+        opened.assertHeld();
+        opened.flush();
+      },
     });
     const watched = resumption === undefined ? emit : withEngineWarning(emit, resumption);
     const created = new Coordinator({

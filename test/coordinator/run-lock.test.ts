@@ -153,3 +153,19 @@ test("may vanish with its folder", () => {
   rmSync(folder, { recursive: true });
   made.release();
 });
+
+test("that another machine's coordinator has taken over is noticed; one that is gone or damaged is not", () => {
+  const made = lock();
+  made.assertHeld();
+  leave({ host: "elsewhere", pid: 17, born: "" });
+  expect(() => made.assertHeld()).toThrow(
+    expect.objectContaining({
+      code: "failed",
+      message: `${folder} was taken over by a coordinator on elsewhere (process 17), which goes on with the run: this one ends`,
+    }),
+  );
+  writeFileSync(file(), "{");
+  made.assertHeld();
+  rmSync(file());
+  made.assertHeld();
+});
