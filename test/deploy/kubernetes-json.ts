@@ -2,7 +2,6 @@ import type { IPodMonitor } from "@kubernetes-models/prometheus-operator/monitor
 import type * as batch from "kubernetes-types/batch/v1.d.ts";
 import type * as core from "kubernetes-types/core/v1.d.ts";
 import type * as networking from "kubernetes-types/networking/v1.d.ts";
-import type * as policy from "kubernetes-types/policy/v1.d.ts";
 
 /** Every kind of object that deploy/kubernetes has, in the API's own types. A JSON schema is made of it. */
 export type KubernetesJson =
@@ -13,7 +12,6 @@ export type KubernetesJson =
   | Of<"v1", "PersistentVolumeClaim", core.PersistentVolumeClaim>
   | Of<"batch/v1", "Job", batch.Job>
   | Of<"networking.k8s.io/v1", "NetworkPolicy", networking.NetworkPolicy>
-  | Of<"policy/v1", "PodDisruptionBudget", policy.PodDisruptionBudget>
   | IPodMonitor;
 
 /** In the types, what every object must have may be left out. */

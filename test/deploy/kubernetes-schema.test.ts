@@ -3,7 +3,6 @@ import { Ajv, type ValidateFunction } from "ajv";
 import { PodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
 import { Job } from "kubernetes-models/batch/v1/Job";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy";
-import { PodDisruptionBudget } from "kubernetes-models/policy/v1/PodDisruptionBudget";
 import { Namespace } from "kubernetes-models/v1/Namespace";
 import { PersistentVolumeClaim } from "kubernetes-models/v1/PersistentVolumeClaim";
 import { Secret } from "kubernetes-models/v1/Secret";
@@ -22,7 +21,7 @@ const path = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 
 /** A second opinion, from the API's OpenAPI description: formats and quantities too, though not unknown fields. */
 const MODELS: Readonly<Record<string, new (data: never) => { validate: () => void }>> = {
-  ...{ Job, NetworkPolicy, PodDisruptionBudget, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount },
+  ...{ Job, NetworkPolicy, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount },
   PodMonitor,
 };
 

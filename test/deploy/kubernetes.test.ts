@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import type { JobSpec, PodFailurePolicyRule } from "kubernetes-types/batch/v1.d.ts";
 import type { PersistentVolumeClaim, Service } from "kubernetes-types/core/v1.d.ts";
 import type { NetworkPolicyIngressRule, NetworkPolicySpec } from "kubernetes-types/networking/v1.d.ts";
-import type { PodDisruptionBudget } from "kubernetes-types/policy/v1.d.ts";
 import type { IPodMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor";
 import { describe, expect, test } from "vitest";
 import { EXIT_CODES, SIGNAL_EXIT_CODES } from "../../src/shared/errors.ts";
@@ -229,11 +228,5 @@ describe("how runs end", () => {
     expect(spec.backoffLimitPerIndex).toBeGreaterThan(0);
     expect(spec.backoffLimit).toBeUndefined();
     expect(spec.maxFailedIndexes).toBeUndefined();
-  });
-
-  test("the budget keeps the coordinator, and no worker", () => {
-    const budget = specOf("PodDisruptionBudget", "lockstep-coordinator") as NonNullable<PodDisruptionBudget["spec"]>;
-    expect(fleet.filter((each) => selects(budget.selector?.matchLabels, labelsOf(each)))).toEqual([coordinator]);
-    expect(budget.minAvailable).toBe(1);
   });
 });
