@@ -46,10 +46,10 @@ export class WorkerLog {
   };
 
   /** The last line. @param step as the worker knows it */
-  ended({ code, text }: WorkerEnd, step: number | undefined): void {
+  ended({ code, text, isRunEnd = false }: WorkerEnd, step: number | undefined): void {
     this.#step = step ?? null;
     if (this.#log !== undefined) this.#write("ended", text, { exitCode: code }, isAskedFor(code) ? "info" : "error");
-    else if (code !== 0 || !this.#quiet) this.#output.line(`lockstep worker: ${text}`);
+    else if (!this.#quiet || (code !== 0 && !isRunEnd)) this.#output.line(`lockstep worker: ${text}`);
   }
 
   /** Of an error that ends this process. */

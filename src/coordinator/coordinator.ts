@@ -6,10 +6,10 @@ import type { TrainingConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { LockstepError, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
-import { MessageCounts, type Traffic } from "../shared/metrics/message-counts.ts";
+import type { Traffic } from "../shared/metrics/message-counts.ts";
 import type { SliceName } from "../shared/model/contribution.ts";
 import { initialState as initialModelState } from "../shared/model/initialise.ts";
-import { decodeFromWorker, type Frames } from "../shared/protocol/codec.ts";
+import type { Frames } from "../shared/protocol/codec.ts";
 import type { CoordinatorTransport, PeerId } from "../shared/transport/transport.ts";
 import { VectorMemory } from "../shared/vector/vector-memory.ts";
 import { settingOf } from "./advice.ts";
@@ -17,9 +17,9 @@ import { conclude } from "./conclusion.ts";
 import { Coverage } from "./coverage.ts";
 import type { EventLog } from "./event-recording.ts";
 import { GradientNorm } from "./gradient-norm.ts";
+import { Inbox } from "./inbox.ts";
 import { initialState, transition } from "./machine/machine.ts";
 import type { Effect, Event, Outcome, State } from "./machine/types.ts";
-import { MessageQuota } from "../shared/fleet/message-quota.ts";
 import { ModelState } from "./model-state.ts";
 import { Outbox } from "./outbox.ts";
 import { RunPlan } from "./plan.ts";
@@ -66,10 +66,7 @@ export class Coordinator {
   readonly #plan: RunPlan;
   readonly #model: ModelState;
   readonly #outbox: Outbox;
-  readonly #received = MessageCounts.ofWorkers();
-  readonly #quota = new MessageQuota((peer) => this.#state.members.has(peer));
-  /** When each of those that were welcomed was last heard, in ms. */
-  readonly #heard = new Map<PeerId, { at: number }>();
+  readonly #inbox: Inbox;
   readonly #reduction: StepReduction;
   readonly #gradientNorm = new GradientNorm();
   readonly #stepClock: StepClock;
@@ -99,6 +96,7 @@ export class Coordinator {
     this.#model = new ModelState(memory, initialModelState(config.seed), config.ema, transport.memory);
     if (resumption !== undefined) this.#model.restore(resumption.checkpoint);
     this.#outbox = new Outbox(options, this.#plan, this.#model);
+    this.#inbox = new Inbox(this.#plan, (peer) => this.#state.members.has(peer));
     this.#stepClock = new StepClock(options.trace);
     const setting = settingOf(config, this.#plan.trainSamples, availableParallelism());
     const before = resumption && { ...resumption, samples: this.#plan.samplesBefore(start.step) };
@@ -199,12 +197,12 @@ export class Coordinator {
   /** The workers that are welcome now. */
   roster(): RosterEntry[] {
     const now = this.#options.clock.now();
-    return rosterOf(this.#state, ({ peer, joinedAt }) => now - (this.#heard.get(peer)?.at ?? joinedAt));
+    return rosterOf(this.#state, ({ peer, joinedAt }) => now - (this.#inbox.heardAt(peer) ?? joinedAt));
   }
 
   /** Messages so far. */
   get traffic(): Traffic {
-    return { sent: this.#outbox.sent, received: this.#received };
+    return { sent: this.#outbox.sent, received: this.#inbox.received };
   }
 
   /** How the samples have counted so far. */
@@ -223,13 +221,7 @@ export class Coordinator {
     this.#stepClock.begin(receivedAt);
     if (!this.#admit(peer, receivedAt)) return;
     try {
-      const { header, payload } = decodeFromWorker(frames);
-      this.#received.add(header.type, frames);
-      const heard = this.#heard.get(peer);
-      if (heard !== undefined) heard.at = receivedAt;
-      if (header.type === "evaluated" && header.correct > this.#plan.chunk(header.chunk).count) {
-        throw new LockstepError("protocol", `malformed message: ${header.correct} correct answers in a smaller chunk`);
-      }
+      const { header, payload } = this.#inbox.read(peer, frames, receivedAt);
       let finite = true;
       if (header.type === "result") {
         this.#stepClock.received(peer, header, receivedAt);
@@ -239,7 +231,7 @@ export class Coordinator {
       }
       this.#isRejected = false;
       this.#handle({ type: "message", peer, message: header, finite });
-      if ((header.type === "result" || header.type === "evaluated") && !this.#isRejected) this.#quota.earned(peer);
+      if (!this.#isRejected) this.#inbox.taken(peer, header);
       this.#reduction.discard();
     } catch (thrown) {
       if (thrown instanceof LockstepError && thrown.code === "protocol") {
@@ -255,7 +247,7 @@ export class Coordinator {
    * neither the machine nor its recording hears of it.
    */
   #admit(peer: PeerId, at: number): boolean {
-    if (this.#quota.admit(peer, at) === "admitted") return true;
+    if (this.#inbox.admits(peer, at)) return true;
     if (this.#state.members.has(peer)) this.#handle({ type: "malformed", peer, problem: TOO_MANY });
     else this.#emit({ type: "rejected", reason: "too-many" });
     return false;
@@ -295,7 +287,7 @@ export class Coordinator {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case "welcome":
-        this.#hear(effect.peer);
+        this.#inbox.welcome(effect.peer, this.#options.clock.now());
         this.#outbox.welcome(effect);
         break;
       case "refuse":
@@ -371,12 +363,6 @@ export class Coordinator {
     const [stepMs, workers, phases] = [at - this.#stepBeganAt, this.#readyWorkers(), this.#stepClock.commit(at)];
     this.#emit(this.#events.step(step, sums, { samplesCounted, gradientNorm, stepMs, workers, phases }));
     this.#checkpoints.stepDone(step + 1);
-  }
-
-  /** Notes when a worker is heard from now on; those that have left are forgotten. */
-  #hear(peer: PeerId): void {
-    for (const known of this.#heard.keys()) if (!this.#state.members.has(known)) this.#heard.delete(known);
-    this.#heard.set(peer, { at: this.#options.clock.now() });
   }
 
   /** Called before each assignment of a step. */

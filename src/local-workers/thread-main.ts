@@ -36,6 +36,6 @@ function refusal(thrown: unknown): WorkerEnd {
   throw thrown;
 }
 
-const { code, text } = await work(workerData as ThreadData).catch(refusal);
-if (code !== 0) process.stderr.write(`lockstep worker: ${text}\n`);
+const { code, text, isRunEnd = false } = await work(workerData as ThreadData).catch(refusal);
+if (code !== 0 && !isRunEnd) process.stderr.write(`lockstep worker: ${text}\n`);
 process.exitCode = code;

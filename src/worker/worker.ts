@@ -50,6 +50,8 @@ export interface WorkerEnd {
   /** The exit code that this end calls for. */
   readonly code: number;
   readonly text: string;
+  /** The run has ended, and with it this worker. */
+  readonly isRunEnd?: boolean;
 }
 
 type TimedEvent = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
@@ -185,7 +187,7 @@ export class Worker {
         this.#log(effect);
         break;
       case "exit":
-        this.#end({ code: effect.code, text: effect.text });
+        this.#end({ code: effect.code, text: effect.text, ...(effect.isRunEnd ? { isRunEnd: true } : {}) });
         break;
       default:
         effect satisfies never;

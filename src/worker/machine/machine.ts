@@ -2,7 +2,7 @@ import { EXIT_CODES } from "../../shared/errors.ts";
 import type { CoordinatorMessage, Welcome } from "../../shared/protocol/messages.ts";
 import { INTERRUPTED_CODE, runEndOf } from "../../shared/protocol/run-end.ts";
 import { leave, whileLeaving } from "./leaving.ts";
-import { cancelling, end, fail, isForUs, refused, rejoin } from "./session.ts";
+import { cancelling, end, endWithRun, fail, isForUs, refused, rejoin } from "./session.ts";
 import { answerPing, startNext, takeWork } from "./tasks.ts";
 import { type Event, NO_SESSION_WORK, type State, type Step } from "./types.ts";
 
@@ -81,7 +81,7 @@ function takeMessage(state: State, message: CoordinatorMessage): Step {
     case "stop":
       // The end of a session that it has left before, and to which a late welcome has brought it back.
       if (message.reason === "left") return rejoin(state, "this session is over", { sayLeaving: false });
-      return stop(state, message.reason);
+      return endWithRun(state, runEndOf(message.reason));
     default:
       return message satisfies never;
   }
@@ -107,9 +107,9 @@ function takeRejection(state: State, code: string, message: string): Step {
         state.quarantined ? [] : [{ type: "say", event: "refused", text: message }],
       ];
     case "stopping":
-      return end(state, 0, message);
+      return endWithRun(state, { code: 0, text: message });
     case "interrupted":
-      return end(state, INTERRUPTED_CODE, message);
+      return endWithRun(state, { code: INTERRUPTED_CODE, text: message });
     case "data":
       return refused(state, EXIT_CODES.refused, `the coordinator at ${state.address} refuses this worker: ${message}`);
     default:
@@ -137,9 +137,4 @@ function tick(state: State, at: number): Step {
 
 function greet(state: State, at: number): Step {
   return [{ ...state, greetedAt: at, greetings: state.greetings + 1 }, [{ type: "greet" }]];
-}
-
-function stop(state: State, reason: string): Step {
-  const { code, text } = runEndOf(reason);
-  return end(state, code, text);
 }

@@ -1,5 +1,6 @@
 import { EXIT_CODES } from "../../shared/errors.ts";
 import type { CoordinatorMessage, Welcome, WorkerMessage } from "../../shared/protocol/messages.ts";
+import type { RunEnd } from "../../shared/protocol/run-end.ts";
 import { andThen, type Effect, type Leaving, NO_SESSION_WORK, type State, type Step } from "./types.ts";
 
 /** How a session ends, and how a worker does. Part of the worker's machine. */
@@ -45,6 +46,12 @@ export const left = (state: State, { code, reason }: Leaving): Step => end(state
 
 export function end(state: State, code: number, text: string): Step {
   return [{ ...state, ...NO_SESSION_WORK, ended: true }, [...cancelling(state), { type: "exit", code, text }]];
+}
+
+/** Ends since the run has. */
+export function endWithRun(state: State, { code, text }: RunEnd): Step {
+  const exit: Effect = { type: "exit", code, text, isRunEnd: true };
+  return [{ ...state, ...NO_SESSION_WORK, ended: true }, [...cancelling(state), exit]];
 }
 
 /** Ends since the coordinator does not want this worker. */

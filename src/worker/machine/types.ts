@@ -79,7 +79,13 @@ export type Effect =
   | { readonly type: "say"; readonly event: WorkerEventName; readonly text: string }
   /** Tell the log alone. */
   | { readonly type: "note"; readonly event: WorkerEventName; readonly text: string; readonly stack?: string }
-  | { readonly type: "exit"; readonly code: number; readonly text: string };
+  | {
+      readonly type: "exit";
+      readonly code: number;
+      readonly text: string;
+      /** The run has ended, and so does this worker: whoever follows the run knows why. */
+      readonly isRunEnd?: true;
+    };
 
 /** What a worker forgets when it loses its session. */
 export const NO_SESSION_WORK = {
