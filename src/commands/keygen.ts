@@ -1,8 +1,8 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { KeygenConfig } from "../shared/config.ts";
 import { LockstepError } from "../shared/errors.ts";
-import { readSecretKey, writeNewFile } from "../shared/keys/key-files.ts";
-import { keyPairOf, newKeyPair } from "../shared/keys/key-pair.ts";
+import { readPublicKeys, readSecretKey, rereadPublicKeys, writeNewFile } from "../shared/keys/key-files.ts";
+import { newKeyPair } from "../shared/keys/key-pair.ts";
 import { publicKeyLine, secretKeyText } from "../shared/keys/key-text.ts";
 import { shellWord } from "../shared/shell-word.ts";
 import { TextOutput } from "../shared/text-output.ts";
@@ -28,8 +28,12 @@ function makeSet(folder: string, say: (line: string) => void): void {
   const line = makePair(folder, "worker", say);
   const list = join(folder, "workers.allow");
   const about = "# Who may join: PUBLICKEY NAME, a line each. Read anew whenever it changes.\n";
-  say(`${writeNewFile(list, about + line, PUBLIC) ? "made" : "kept"} ${list}`);
+  const isNew = writeNewFile(list, about + line, PUBLIC);
+  say(`${isNew ? "made" : "kept"} ${list}`);
   const path = (file: string): string => shellWord(join(folder, file));
+  if (!isNew && !rereadPublicKeys(list, "the list").some(({ hex }) => line.startsWith(hex))) {
+    say(`worker.pub is not in that list; to let it in: cat ${path("worker.pub")} >> ${path("workers.allow")}`);
+  }
   say("");
   say(
     "The coordinator's machine needs coordinator.key and workers.allow, each worker's worker.key and coordinator.pub:",
@@ -54,13 +58,14 @@ function makePair(folder: string, name: string, say: (line: string) => void): st
   const made = newKeyPair();
   const isNew = writeNewFile(secretPath, secretKeyText(made.secretHex, name), PRIVATE);
   say(`${isNew ? "made" : "kept"} ${secretPath}`);
-  const { publicHex } = isNew ? keyPairOf(made.secretHex) : readSecretKey(secretPath, "the secret key");
+  const { publicHex } = isNew ? made : readSecretKey(secretPath, "the secret key");
   const line = publicKeyLine({ hex: publicHex, name });
   // One that was lost follows from the secret key.
   const isMissing = writeNewFile(publicPath, line, PUBLIC);
   say(`${isMissing ? "made" : "kept"} ${publicPath}`);
-  if (isNew && !isMissing) {
-    const message = `${publicPath} belongs to a secret key that is gone: delete it, so that ${basename(publicPath)} of ${secretPath} can be made`;
+  // Looked at each time: whoever made the secret key anew may not have heard of it.
+  if (!isMissing && !readPublicKeys(publicPath, "the public key").some(({ hex }) => hex === publicHex)) {
+    const message = `${publicPath} is not of the secret key ${secretPath}: delete ${publicPath}, and run this again`;
     throw new LockstepError("usage", message);
   }
   return line;

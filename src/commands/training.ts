@@ -5,6 +5,7 @@ import { prepareTrainingRun } from "../coordinator/training-run.ts";
 import { onCrash } from "../crashes.ts";
 import { writeReport } from "../report/write-report.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
+import { isForeign } from "../shared/config-network.ts";
 import { loadDataset, summarise } from "../shared/data/dataset.ts";
 import { EXIT_CODES, LockstepError, messageOf, SIGNAL_EXIT_CODES, type Signal } from "../shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
@@ -36,6 +37,9 @@ export function coordinatorCommand(config: CoordinatorConfig): Promise<number> {
     const dataset = summarise(await loadDataset(config.data));
     const warnings: string[] = [];
     const keys = listenerKeys(config, (message) => warnings.push(message));
+    if (keys === undefined && isForeign(config.listen)) {
+      warnings.push(`anyone who can reach ${config.listen} can join and spoil the run: it has no keys (--insecure)`);
+    }
     const transport = await listenZmq(config.listen, keys);
     const run = await prepareTrainingRun({ config, dataset, transport, version: VERSION, onEvent });
     for (const message of warnings) run.tell({ type: "warning", message });

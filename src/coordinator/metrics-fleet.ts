@@ -102,7 +102,7 @@ export class FleetMetrics {
     registry.counter("lockstep_workers_joined_total", "Workers that became ready.", () => this.#joined);
     registry.counter(
       "lockstep_connections_refused_total",
-      "Connections refused for want of the right key; up to 10 s behind.",
+      "Connections whose key is not in the list of --allow; up to 10 s behind.",
       () => this.#refused,
     );
     registry.counter("lockstep_workers_lost_total", "Workers that died or failed.", () => this.#lost);

@@ -44,7 +44,7 @@ function connectionConflict({ connect, key, coordinatorKey }: NetworkOptions, na
 }
 
 /** Whether other machines can reach an address that is listened on. A name is taken for another machine's unless known. */
-function isForeign(listen: string): boolean {
+export function isForeign(listen: string): boolean {
   const [, host = ""] = /^tcp:\/\/(.+):[^:]+$/.exec(listen) ?? [];
   return listen.startsWith("tcp://") && !/^(127(\.\d{1,3}){3}|localhost|lo|\[::1\])$/i.test(host);
 }

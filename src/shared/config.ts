@@ -356,7 +356,7 @@ export const DECISIVE_OPTIONS: readonly (keyof TrainingConfig)[] = [
 ];
 
 /** What `--resume` does not take over from the run: the options of a run that are about one start of it. */
-export const OPTIONS_OF_ONE_START: readonly (keyof TrainingConfig)[] = [
+export const OPTIONS_OF_ONE_START: readonly (keyof CoordinatorConfig)[] = [
   ...([
     "resume",
     "runDir",
@@ -369,6 +369,9 @@ export const OPTIONS_OF_ONE_START: readonly (keyof TrainingConfig)[] = [
     "metricsPort",
     "metricsHost",
     "metricsTokenFile",
+    "key",
+    "allow",
+    "insecure",
   ] as const),
 ];
 

@@ -90,7 +90,12 @@ describe("the run's options", () => {
     const network = { listen: "tcp://0.0.0.0:7777", key: "coordinator.key", allow: "workers.allow" };
     run("a");
     writeFileSync(join("a", "config.json"), JSON.stringify(publicConfig(configFrom("coordinator", network))));
-    expect(loadConfig("coordinator", { runDir: "a", resume: true }, {})).toMatchObject(network);
+    // Keys are named at each start: those of the last one may have been replaced.
+    expect(() => loadConfig("coordinator", { runDir: "a", resume: true }, {})).toThrow(
+      /can be reached from other machines/,
+    );
+    const { listen, ...keys } = network;
+    expect(loadConfig("coordinator", { runDir: "a", resume: true, ...keys }, {}).listen).toBe(listen);
     expect(loadConfig("doctor", { resume: true }, {})).toEqual({ json: false });
   });
 });

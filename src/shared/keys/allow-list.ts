@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
-import { messageOf } from "../errors.ts";
-import { readPublicKeys } from "./key-files.ts";
+import { messageOf, systemCode } from "../errors.ts";
+import { readPublicKeys, rereadPublicKeys } from "./key-files.ts";
 import type { PublicKey } from "./key-text.ts";
 
 /** What has become of a list since it was last looked at. */
@@ -37,9 +37,12 @@ export class AllowList {
   /** Reads the file again if it has changed. Never throws: a file that is half written is read once it is whole. */
   refresh(): ListNews {
     const stamp = stampOf(this.path);
-    if (stamp === this.#stamp) return { type: "same" };
+    if (stamp === this.#stamp) {
+      this.#problem = undefined;
+      return { type: "same" };
+    }
     try {
-      const keys = byHex(readPublicKeys(this.path, this.#option));
+      const keys = byHex(rereadPublicKeys(this.path, this.#option));
       const removed = [...this.#keys.values()].filter(({ hex }) => !keys.has(hex));
       [this.#keys, this.#stamp, this.#problem] = [keys, stamp, undefined];
       return { type: "changed", removed };
@@ -56,8 +59,12 @@ export class AllowList {
 const byHex = (keys: readonly PublicKey[]): ReadonlyMap<string, PublicKey> =>
   new Map(keys.map((key) => [key.hex, key]));
 
-/** Changes with the file: a new one that took its place has another inode. */
+/** Changes with the file: a new one that took its place has another inode. Never throws. */
 function stampOf(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? "none" : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+  try {
+    const { ino, size, mtimeNs } = statSync(path, { bigint: true });
+    return `${ino} ${size} ${mtimeNs}`;
+  } catch (thrown) {
+    return systemCode(thrown);
+  }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { LockstepError, messageOf, systemCode } from "../errors.ts";
 import { type KeyPair, keyPairOf } from "./key-pair.ts";
@@ -37,6 +37,18 @@ export function readPublicKeys(path: string, option: string): readonly PublicKey
 }
 
 /**
+ * The same of a list that is read again: one that has comments alone was emptied on purpose; a file without anything may be
+ * half written.
+ */
+export function rereadPublicKeys(path: string, option: string): readonly PublicKey[] {
+  const { content } = read(path, option);
+  const found = publicKeysOf(content);
+  if ("problem" in found) throw refused(path, option, found.problem);
+  if (content.trim() === "") throw refused(path, option, "is empty; a comment in it would say that nobody may join");
+  return found.keys;
+}
+
+/**
  * Makes a file, and its folder, unless there is one.
  * @returns whether it was made
  * @throws LockstepError "failed" where it cannot be
@@ -44,9 +56,14 @@ export function readPublicKeys(path: string, option: string): readonly PublicKey
 export function writeNewFile(path: string, content: string, mode: number): boolean {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content, { flag: "wx", mode, flush: true });
-    // Whatever the umask takes away, the owner is to read it; what it would leave to others of a secret is not given.
-    chmodSync(path, mode);
+    const file = openSync(path, "wx", mode);
+    try {
+      // Whatever the umask takes away, the owner is to read it; what it would leave to others of a secret is not given.
+      fchmodSync(file, mode);
+      writeFileSync(file, content, { flush: true });
+    } finally {
+      closeSync(file);
+    }
     return true;
   } catch (thrown) {
     if (systemCode(thrown) === "EEXIST") return false;
@@ -57,6 +74,8 @@ export function writeNewFile(path: string, content: string, mode: number): boole
 function read(path: string, option: string): { content: string; mode: number } {
   let file: number | undefined;
   try {
+    // Not even opened: whoever opens a named pipe may wait for ever, and a device may never end.
+    if (!statSync(path).isFile()) throw refused(path, option, "is no regular file");
     file = openSync(path, "r");
     const { mode, size } = fstatSync(file);
     if (size > MAX_BYTES) throw refused(path, option, `has ${size} bytes, which is no file of keys`);

@@ -1,11 +1,11 @@
-import { Dealer, type Observer } from "zeromq";
+import { Dealer, type Event } from "zeromq";
 import { invariant, LockstepError, messageOf } from "../errors.ts";
 import type { ConnectionKeys } from "../keys/endpoint-keys.ts";
 import { z85 } from "../keys/z85.ts";
 import type { Frames } from "../protocol/codec.ts";
 import { checkFrames, withChecksums } from "./frame-checksums.ts";
 import { FRESH_MEMORY, type WorkerHandlers, type WorkerTransport } from "./transport.ts";
-import { messagesOf, needsChecksums, observe, requireCurve, SOCKET_OPTIONS } from "./zmq-socket.ts";
+import { familyOf, follow, messagesOf, needsChecksums, requireCurve, SOCKET_OPTIONS } from "./zmq-socket.ts";
 
 /** The end that connects: a DEALER socket. */
 
@@ -28,6 +28,7 @@ export function connectZmq(address: string, keys?: ConnectionKeys): WorkerTransp
   const security = keys === undefined ? {} : clientSecurity(keys);
   const socket = new Dealer({
     ...SOCKET_OPTIONS,
+    ...familyOf(address),
     ...HEARTBEATS,
     // Not `immediate`: with it libzmq drops, when the connection ends, what has arrived but was not read yet, such as a
     // "stop" while this worker computes. What is queued for a coordinator that is gone may reach the next one instead:
@@ -36,15 +37,14 @@ export function connectZmq(address: string, keys?: ConnectionKeys): WorkerTransp
     reconnectMaxInterval: 2_000,
     ...security,
   });
-  // An answer that is final may come before anybody listens for it.
-  const events = observe(socket);
+  const transport = new ZmqWorkerTransport(socket, address, keys);
   try {
     socket.connect(address);
   } catch (thrown) {
     socket.close();
     throw new LockstepError("usage", `cannot connect to ${address}: ${messageOf(thrown)}`, { cause: thrown });
   }
-  return new ZmqWorkerTransport(socket, events, address, keys);
+  return transport;
 }
 
 function clientSecurity({ pair, coordinators }: ConnectionKeys) {
@@ -64,7 +64,6 @@ const z85OfHex = (hex: string): string => z85(Buffer.from(hex, "hex"));
 class ZmqWorkerTransport implements WorkerTransport {
   readonly memory = FRESH_MEMORY;
   readonly #socket: Dealer;
-  readonly #events: Observer;
   readonly #address: string;
   readonly #keys: ConnectionKeys | undefined;
   readonly #hasChecksums: boolean;
@@ -72,21 +71,24 @@ class ZmqWorkerTransport implements WorkerTransport {
   #connection = 0;
   /** Which of the coordinator's keys is tried. */
   #tried = 0;
-  /** Problems that were told since it last got in. */
-  readonly #told = new Set<string>();
+  /** Problems since it last got in, told as soon as there is somebody to tell. */
+  readonly #problems = new Set<string>();
+  #handlers: WorkerHandlers | undefined;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(socket: Dealer, events: Observer, address: string, keys: ConnectionKeys | undefined) {
+  constructor(socket: Dealer, address: string, keys: ConnectionKeys | undefined) {
     this.#socket = socket;
-    this.#events = events;
     this.#address = address;
     this.#keys = keys;
     this.#hasChecksums = needsChecksums(address, keys);
+    // Over ipc there is nothing to be refused for without keys.
+    if (keys !== undefined || !address.startsWith("ipc:")) follow(socket, (event) => this.#note(event));
   }
 
   start(handlers: WorkerHandlers): void {
+    this.#handlers = handlers;
+    for (const problem of this.#problems) handlers.onRefused?.(problem);
     void this.#receive(handlers);
-    if (!this.#address.startsWith("ipc:")) void this.#watch(handlers);
   }
 
   async #receive(handlers: WorkerHandlers): Promise<void> {
@@ -102,19 +104,18 @@ class ZmqWorkerTransport implements WorkerTransport {
     }
   }
 
-  async #watch(handlers: WorkerHandlers): Promise<void> {
-    for await (const event of this.#events) {
-      if (this.#socket.closed) return;
-      if (event.type === "handshake") {
-        this.#told.clear();
-        this.#cancelRetry();
-      }
-      if (!event.type.startsWith("handshake:error")) continue;
-      const problem = this.#problemOf(event.type);
-      if (!this.#told.has(problem)) handlers.onRefused?.(problem);
-      this.#told.add(problem);
-      this.#tryAgain(event.type);
+  #note({ type }: Event): void {
+    if (this.#socket.closed) return;
+    if (type === "handshake") {
+      this.#problems.clear();
+      this.#cancelRetry();
     }
+    if (!type.startsWith("handshake:error")) return;
+    const problem = this.#problemOf(type);
+    const isNew = !this.#problems.has(problem);
+    this.#problems.add(problem);
+    if (isNew) this.#handlers?.onRefused?.(problem);
+    this.#tryAgain(type);
   }
 
   #problemOf(type: string): string {

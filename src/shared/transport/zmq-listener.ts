@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Observer, Router } from "zeromq";
+import { Router } from "zeromq";
 import { LockstepError, messageOf, systemCode } from "../errors.ts";
 import type { ListenerKeys } from "../keys/endpoint-keys.ts";
 import type { Frames } from "../protocol/codec.ts";
@@ -7,13 +7,13 @@ import { checkFrames, KnownChecksums, withChecksums } from "./frame-checksums.ts
 import { claimIpcPath, releaseIpcPath } from "./ipc-path.ts";
 import { type CoordinatorHandlers, type CoordinatorTransport, FRESH_MEMORY, type PeerId } from "./transport.ts";
 import { Door } from "./zmq-door.ts";
-import { messagesOf, needsChecksums, observe, requireCurve, SOCKET_OPTIONS } from "./zmq-socket.ts";
+import { familyOf, messagesOf, needsChecksums, requireCurve, SOCKET_OPTIONS } from "./zmq-socket.ts";
 
 /** The end that others connect to: a ROUTER socket. */
 
 /** A port that was listened on is free again within moments. */
 const REBIND_EVERY_MS = 20;
-const REBIND_TIMEOUT_MS = 10_000;
+const TELL_AFTER_MS = 10_000;
 /**
  * Binds a ROUTER socket.
  * @param address `tcp://HOST:PORT`, `tcp://HOST:*` for a free port, or `ipc://PATH`
@@ -42,6 +42,9 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
   #handlers: CoordinatorHandlers | undefined;
   #isBound = false;
   #isClosed = false;
+  /** Whether somebody may be connected whose key is in the list no more. */
+  #isStale = false;
+  #reopening: Promise<void> | undefined;
 
   constructor(address: string) {
     this.#address = address;
@@ -57,19 +60,33 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
       requireCurve();
       this.#door = await Door.open(keys, {
         onRefused: (reason) => this.#handlers?.onRefused?.(reason),
-        onRemoved: () => void this.#reopen(),
+        onRemoved: () => this.#endConnections(),
       });
     }
     const socket = this.#newSocket();
     await socket.bind(this.#address);
     this.#isBound = true;
     this.#address = socket.lastEndpoint ?? this.#address;
+    if (this.#isStale) this.#endConnections();
+  }
+
+  /** Once for all keys that are taken away meanwhile, and never while the socket is being bound. */
+  #endConnections(): void {
+    this.#isStale = true;
+    if (!this.#isBound) return;
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = undefined;
+    });
   }
 
   #newSocket(): Router {
-    const socket = new Router({ ...SOCKET_OPTIONS, mandatory: true, ...this.#door?.socketOptions });
+    const socket = new Router({
+      ...SOCKET_OPTIONS,
+      ...familyOf(this.#address),
+      mandatory: true,
+      ...this.#door?.socketOptions,
+    });
     this.#socket = socket;
-    if (this.#door !== undefined) void this.#watch(observe(socket));
     return socket;
   }
 
@@ -89,38 +106,34 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
     }
   }
 
-  /** Those whom libzmq itself turns away; whom the list does not have, the door tells of. */
-  async #watch(events: Observer): Promise<void> {
-    for await (const event of events) {
-      if (event.type !== "handshake:error:protocol") continue;
-      const came =
-        event.error.code === "ERR_ZMTP_MECHANISM_MISMATCH" ? "without keys" : "with another key for this end";
-      this.#handlers?.onRefused?.(`somebody came ${came}`);
+  /** Ends all connections: who is still welcome comes back within seconds. libzmq cannot end a single one. */
+  async #reopen(): Promise<void> {
+    while (this.#isStale && !this.#isClosed) {
+      this.#isStale = false;
+      // Not `unbind` first: a socket that is being unbound fails whoever receives from it.
+      if (this.#socket !== undefined) this.#socket.linger = 0;
+      this.#socket?.close();
+      await this.#bindAgain(this.#newSocket());
     }
   }
 
-  /** Ends all connections: who is still welcome comes back within seconds. libzmq cannot end a single one. */
-  async #reopen(): Promise<void> {
-    const [old, handlers] = [this.#socket, this.#handlers];
-    if (this.#isClosed || old === undefined) return;
-    await old.unbind(this.#address).catch(() => {});
-    old.close();
-    const socket = this.#newSocket();
-    const deadline = Date.now() + REBIND_TIMEOUT_MS;
-    for (;;) {
+  /** Tries until the port is free again: without it nobody could ever come back. */
+  async #bindAgain(socket: Router): Promise<void> {
+    const since = Date.now();
+    let isTold = false;
+    while (!this.#isClosed) {
       try {
         await socket.bind(this.#address);
-        break;
+        if (this.#handlers !== undefined) void this.#receive(socket, this.#handlers);
+        return;
       } catch (thrown) {
-        if (this.#isClosed) return;
-        if (Date.now() > deadline) {
-          handlers?.onRefused?.(messageOf(cannotListen(this.#address, thrown)));
-          return;
+        if (!isTold && Date.now() - since > TELL_AFTER_MS) {
+          isTold = true;
+          this.#handlers?.onRefused?.(messageOf(cannotListen(this.#address, thrown)));
         }
-        await delay(REBIND_EVERY_MS);
       }
+      await delay(REBIND_EVERY_MS);
     }
-    if (handlers !== undefined) void this.#receive(socket, handlers);
   }
 
   send(peer: PeerId, frames: Frames): void {
@@ -128,19 +141,26 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
     if (socket === undefined || socket.closed) return;
     const known = this.#checksums;
     const message = known === undefined ? frames : withChecksums(frames, (frame) => known.of(frame));
-    socket.send([Buffer.from(peer, "hex"), ...message]).catch(() => {
-      // Either the connection is gone (EHOSTUNREACH) or the peer has stopped reading (EAGAIN).
-      if (!this.#isClosed) this.#handlers?.onUnreachable(peer);
-    });
+    void this.#deliver(socket, peer, [Buffer.from(peer, "hex"), ...message]);
   }
 
-  close(): Promise<void> {
+  async #deliver(socket: Router, peer: PeerId, message: Uint8Array[]): Promise<void> {
+    try {
+      await socket.send(message);
+    } catch {
+      // Either the connection is gone (EHOSTUNREACH, or EBUSY while the socket is bound anew, which `send` throws at once)
+      // or the peer has stopped reading (EAGAIN).
+      if (!this.#isClosed) this.#handlers?.onUnreachable(peer);
+    }
+  }
+
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#socket?.close();
     this.#door?.close();
     if (this.#isBound) releaseIpcPath(this.#address);
     this.#isBound = false;
-    return Promise.resolve();
+    await this.#reopening;
   }
 }
 

@@ -1,4 +1,4 @@
-import { capability, type Dealer, type Observer, type Router } from "zeromq";
+import { capability, type Dealer, type Event, type Observer, type Router } from "zeromq";
 import { LockstepError, systemCode } from "../errors.ts";
 
 /**
@@ -28,6 +28,9 @@ export const SOCKET_OPTIONS = {
   tcpKeepaliveCount: 4,
 };
 
+/** IPv6 where an address says so; asked for always, it would change what names and 0.0.0.0 mean. */
+export const familyOf = (address: string): { ipv6?: true } => (address.includes("[") ? { ipv6: true } : {});
+
 /** Whether the transport has to find out what was damaged on its way: TCP's own sums let some of it pass. */
 export const needsChecksums = (address: string, keys: unknown): boolean =>
   keys === undefined && !address.startsWith("ipc:");
@@ -50,15 +53,37 @@ export async function* messagesOf(socket: Router | Dealer): AsyncGenerator<Buffe
   }
 }
 
+/** Those that are followed: one that nobody holds any more would be collected, and closed with that. */
+const followed = new Set<Observer>();
+
+/**
+ * Tells what happens to a socket's connections, until it is closed and has delivered what it had to. To be called before
+ * the first of them.
+ *
+ * All events are read, to the very end: libzmq's only thread waits for whoever follows a socket, so that all sockets of
+ * the process would stand still once the reader is gone, or a thousand events behind.
+ */
+export function follow(socket: Dealer | Router, onEvent: (event: Event) => void): void {
+  const events = observe(socket);
+  followed.add(events);
+  void tell(events, onEvent).finally(() => followed.delete(events));
+}
+
+async function tell(events: Observer, onEvent: (event: Event) => void): Promise<void> {
+  try {
+    for await (const event of events) onEvent(event);
+  } catch (thrown) {
+    if (!events.closed) throw thrown;
+  }
+}
+
 const TRIES = 20;
 
 /**
- * What happens to a socket's connections, from now on. To be asked for before the first of them.
- *
  * zeromq.js names the channel of these events after the observer's place in memory. Where an observer lay until lately whose
  * socket still delivers its last messages, the name is taken; the next try gives the observer another place.
  */
-export function observe(socket: Dealer | Router): Observer {
+function observe(socket: Dealer | Router): Observer {
   for (let tries = 1; ; tries++) {
     try {
       return socket.events;

@@ -124,7 +124,7 @@ describe("files", () => {
     expect(() => readSecretKey(join(folder, "none.key"), "--key")).toThrow(
       usage(/^--key .*none\.key does not exist: lockstep keygen/),
     );
-    expect(() => readSecretKey(folder, "--key")).toThrow(usage(/cannot be read/));
+    expect(() => readSecretKey(folder, "--key")).toThrow(usage(/is no regular file$/));
     expect(() => readPublicKeys(file("# none\n"), "--allow")).toThrow(usage(/holds no public key$/));
     expect(() => readPublicKeys(file("worker\n"), "--allow")).toThrow(usage(/no public key in line 1: 64 hexa/));
     const secret = file(`secret-key ${hex("7")}x\n`);
@@ -151,9 +151,19 @@ describe("an allow-list", () => {
     expect(list.find(hex("a"))).toBeUndefined();
   });
 
+  test("can be emptied, with a comment alone: nobody may join any more", () => {
+    const path = file(line("a"));
+    const list = new AllowList(path, "--allow");
+    writeFileSync(path, "# nobody");
+    expect(list.refresh()).toEqual({ type: "changed", removed: [{ hex: hex("a"), name: "a" }] });
+    expect(list.find(hex("a"))).toBeUndefined();
+  });
+
   test("that is damaged or gone says so once, and counts as it was", () => {
     const path = file(line("a"));
     const list = new AllowList(path, "--allow");
+    writeFileSync(path, "");
+    expect(list.refresh()).toEqual({ type: "unreadable", problem: expect.stringContaining("is empty") as string });
     writeFileSync(path, "half a li");
     expect(list.refresh()).toEqual({ type: "unreadable", problem: expect.stringContaining("line 1") as string });
     expect(list.refresh()).toEqual({ type: "same" });

@@ -100,7 +100,6 @@ describe("who is let in", () => {
     const plain = joined(end);
     plain.end.send([Buffer.from("let me in")]);
     await telling(plain.problems, "wants keys: give --key and --coordinator-key");
-    await telling(refused, "^somebody came without keys$");
     await welcome.getsThrough();
     expect(welcome.problems).toEqual([]);
     expect(heard).not.toContain("let me in");
@@ -112,7 +111,6 @@ describe("who is let in", () => {
     const member = joined(impostor.end, keysFor(worker, coordinator));
     member.end.send([Buffer.from("secret")]);
     await telling(member.problems, "its key is not the one in --coordinator-key");
-    await telling(impostor.refused, "with another key for this end");
     const plain = await listen();
     const second = joined(plain.end, keysFor(worker, coordinator));
     second.end.send([Buffer.from("secret")]);
@@ -205,4 +203,43 @@ test("nothing can be read on the way, and what is changed there does not arrive"
   await member.close();
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => proxy.close(resolve));
+});
+
+test("keys that are taken away again and again, while both ends send all the time, disturb no more than the connections", async () => {
+  const { path, allow } = allowing(worker);
+  const { end } = await listen({ pair: coordinator, allow });
+  const members = Array.from({ length: 3 }, () => joined(end, keysFor(worker, coordinator)));
+  const payload = new Uint8Array(50_000);
+  const flood = setInterval(() => {
+    for (const member of members) for (let i = 0; i < 5; i++) member.end.send([payload]);
+  }, 1);
+  try {
+    for (let round = 0; round < 5; round++) {
+      writeFileSync(path, lineOf(worker) + lineOf(newKeyPair()));
+      // Each handshake has the list looked at; twice at once, it is looked at while the first look still has effect.
+      for (const keys of [keysFor(newKeyPair(), coordinator), keysFor(newKeyPair(), coordinator)]) joined(end, keys);
+      await Promise.all(members.map(({ getsThrough }) => getsThrough()));
+      writeFileSync(path, lineOf(worker));
+      for (const keys of [keysFor(newKeyPair(), coordinator), keysFor(newKeyPair(), coordinator)]) joined(end, keys);
+      await Promise.all(members.map(({ getsThrough }) => getsThrough()));
+    }
+    // And closing in the midst of it ends everything.
+    writeFileSync(path, lineOf(newKeyPair()));
+    joined(end, keysFor(newKeyPair(), coordinator));
+    await new Promise((resolve) => setImmediate(resolve));
+    await end.close();
+  } finally {
+    clearInterval(flood);
+  }
+  const again = await vi.waitFor(() => listenZmq(end.address), DEADLINE);
+  open.push(again);
+});
+
+test("over ipc with keys, a worker says why it is not let in, and finds the right key of several", async () => {
+  const end = await listenZmq(`ipc://${join(folder, "keyed")}`, listenerKeys());
+  open.push(end);
+  end.start({ onMessage: (peer, frames) => end.send(peer, [...frames]), onUnreachable: () => {}, onDamaged: () => {} });
+  const unknown = joined(end, keysFor(stranger, coordinator));
+  await telling(unknown.problems, "does not know this worker's key");
+  await joined(end, keysFor(worker, stranger, coordinator)).getsThrough();
 });

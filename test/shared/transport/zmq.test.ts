@@ -201,3 +201,14 @@ test("a process ends by itself once all its ends are closed", async () => {
   clearTimeout(timer);
   expect([code, output]).toEqual([0, "all closed\n"]);
 }, 30_000);
+
+test("IPv6 addresses can be listened on and connected to", async () => {
+  const coordinator = await listenZmq("tcp://[::1]:*");
+  const worker = connectZmq(coordinator.address);
+  open.push(coordinator, worker);
+  const heard: string[] = [];
+  coordinator.start({ ...HANDLERS, onMessage: (_, [frame]) => heard.push(String(frame)) });
+  worker.start(HANDLERS);
+  worker.send([Buffer.from("six")]);
+  await vi.waitFor(() => expect(heard).toEqual(["six"]), DEADLINE);
+});
