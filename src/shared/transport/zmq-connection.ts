@@ -11,11 +11,17 @@ import { familyOf, follow, messagesOf, needsChecksums, requireCurve, SOCKET_OPTI
 
 /**
  * Of the end that connects only: it asks each second, and tells the other end after which silence to give it up. libzmq's
- * own thread answers, so a worker that computes is not mistaken for a dead one. The end that listens must not ask: when
- * libzmq is about to ask a peer that it has stopped reading from, since too many of its messages wait, and that has cut
- * its connection meanwhile, it aborts the process (libzmq 4.3.5, `Assertion failed: !_io_error`).
+ * own thread answers, so a worker that computes is not mistaken for a dead one. When libzmq is about to ask a peer that it
+ * has stopped reading from, since too many of its messages wait, and that has cut its connection meanwhile, it aborts the
+ * process (libzmq 4.3.5, `Assertion failed: !_io_error`). So the end that listens, to whom anyone may send, must not ask;
+ * and for this one, whose peer sends some pings a second to a worker that computes, many more may wait than there will be.
  */
-const HEARTBEATS = { heartbeatInterval: 1_000, heartbeatTimeout: 4_000, heartbeatTimeToLive: 4_000 };
+const HEARTBEATS = {
+  heartbeatInterval: 1_000,
+  heartbeatTimeout: 4_000,
+  heartbeatTimeToLive: 4_000,
+  receiveHighWaterMark: 100_000,
+};
 
 /** Pause after a handshake that failed and that libzmq does not repeat. */
 const RETRY_MS = 1_000;

@@ -209,7 +209,7 @@ test("keys that are taken away again and again, while both ends send all the tim
   const { path, allow } = allowing(worker);
   const { end } = await listen({ pair: coordinator, allow });
   const members = Array.from({ length: 3 }, () => joined(end, keysFor(worker, coordinator)));
-  const payload = new Uint8Array(50_000);
+  const payload = new Uint8Array(5_000);
   const flood = setInterval(() => {
     for (const member of members) for (let i = 0; i < 5; i++) member.end.send([payload]);
   }, 1);
