@@ -104,8 +104,8 @@ describe.skipIf(dockerMissing !== undefined)(`a fleet in containers${reason}`, (
       const stopped = await coordinator.ended();
       expect(stopped.code).toBe(143);
       expect(stopped.output).toMatch(/Interrupted by SIGTERM after \d+ steps/);
-      // It tells its workers that it ends, and they do.
-      for (const worker of three) expect(await worker.ended()).toMatchObject({ code: 0 });
+      // It tells its workers that it ends, and they do, so that a supervisor starts them again.
+      for (const worker of three) expect(await worker.ended()).toMatchObject({ code: 143 });
 
       await coordinator.startAgain();
       await workers(1);

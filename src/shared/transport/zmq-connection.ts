@@ -5,23 +5,23 @@ import { z85 } from "../keys/z85.ts";
 import type { Frames } from "../protocol/codec.ts";
 import { checkFrames, withChecksums } from "./frame-checksums.ts";
 import { FRESH_MEMORY, type WorkerHandlers, type WorkerTransport } from "./transport.ts";
-import { familyOf, follow, messagesOf, needsChecksums, requireCurve, SOCKET_OPTIONS } from "./zmq-socket.ts";
+import {
+  familyOf,
+  follow,
+  HEARTBEATS,
+  messagesOf,
+  needsChecksums,
+  requireCurve,
+  SOCKET_OPTIONS,
+} from "./zmq-socket.ts";
 
 /** The end that connects: a DEALER socket. */
 
 /**
- * Of the end that connects only: it asks each second, and tells the other end after which silence to give it up. libzmq's
- * own thread answers, so a worker that computes is not mistaken for a dead one. When libzmq is about to ask a peer that it
- * has stopped reading from, since too many of its messages wait, and that has cut its connection meanwhile, it aborts the
- * process (libzmq 4.3.5, `Assertion failed: !_io_error`). So the end that listens, to whom anyone may send, must not ask;
- * and for this one, whose peer sends some pings a second to a worker that computes, many more may wait than there will be.
+ * Messages that may wait here: far more than will, so that libzmq never stops reading from a peer that it asks for signs of
+ * life. A worker that computes for minutes without looking up is sent some pings a second.
  */
-const HEARTBEATS = {
-  heartbeatInterval: 1_000,
-  heartbeatTimeout: 4_000,
-  heartbeatTimeToLive: 4_000,
-  receiveHighWaterMark: 100_000,
-};
+const RECEIVE_HIGH_WATER_MARK = 100_000;
 
 /** Pause after a handshake that failed and that libzmq does not repeat. */
 const RETRY_MS = 1_000;
@@ -36,6 +36,7 @@ export function connectZmq(address: string, keys?: ConnectionKeys): WorkerTransp
     ...SOCKET_OPTIONS,
     ...familyOf(address),
     ...HEARTBEATS,
+    receiveHighWaterMark: RECEIVE_HIGH_WATER_MARK,
     // Not `immediate`: with it libzmq drops, when the connection ends, what has arrived but was not read yet, such as a
     // "stop" while this worker computes. What is queued for a coordinator that is gone may reach the next one instead:
     // the session in each message tells that it is not meant for it.

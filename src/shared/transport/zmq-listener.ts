@@ -7,7 +7,7 @@ import { checkFrames, KnownChecksums, withChecksums } from "./frame-checksums.ts
 import { claimIpcPath, releaseIpcPath } from "./ipc-path.ts";
 import { type CoordinatorHandlers, type CoordinatorTransport, FRESH_MEMORY, type PeerId } from "./transport.ts";
 import { Door } from "./zmq-door.ts";
-import { familyOf, messagesOf, needsChecksums, requireCurve, SOCKET_OPTIONS } from "./zmq-socket.ts";
+import { familyOf, HEARTBEATS, messagesOf, needsChecksums, requireCurve, SOCKET_OPTIONS } from "./zmq-socket.ts";
 
 /** The end that others connect to: a ROUTER socket. */
 
@@ -84,6 +84,9 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
       ...SOCKET_OPTIONS,
       ...familyOf(this.#address),
       mandatory: true,
+      // With keys only those who were let in can send. Others are noticed by the peer's own heartbeats, mostly: a message that
+      // follows the last of them puts libzmq's alarm off. What a frozen worker owes is given to others anyway.
+      ...(this.#door === undefined ? {} : HEARTBEATS),
       ...this.#door?.socketOptions,
     });
     this.#socket = socket;

@@ -21,12 +21,24 @@ export const SOCKET_OPTIONS = {
   /** Largest frame taken from a peer, in bytes; the peer is disconnected otherwise. */
   maxMessageSize: 1_000_000,
   handshakeInterval: 5_000,
-  /** Whoever vanishes without a word, and sends no heartbeats, is noticed by the system: within two minutes. */
+  /** A host or network that has gone silent is noticed by the system, in ms: by what is sent and not acknowledged... */
+  tcpMaxRetransmitTimeout: 5_000,
+  /** ... and where nothing is sent, in seconds: within two minutes. */
   tcpKeepalive: 1,
   tcpKeepaliveIdle: 60,
   tcpKeepaliveInterval: 15,
   tcpKeepaliveCount: 4,
 };
+
+/**
+ * Of the end that asks each second, and tells the other end after which silence to give it up. libzmq's own thread answers,
+ * so a worker that computes is not mistaken for a dead one.
+ *
+ * Not for an end to whom anyone may send: when libzmq is about to ask a peer that it has stopped reading from, since too
+ * many of its messages wait, and that has cut its connection meanwhile, it aborts the process (libzmq 4.3.5, `Assertion
+ * failed: !_io_error`).
+ */
+export const HEARTBEATS = { heartbeatInterval: 1_000, heartbeatTimeout: 4_000, heartbeatTimeToLive: 4_000 };
 
 /** IPv6 where an address says so; asked for always, it would change what names and 0.0.0.0 mean. */
 export const familyOf = (address: string): { ipv6?: true } => (address.includes("[") ? { ipv6: true } : {});
