@@ -5,7 +5,7 @@ import { collectGarbageRarely } from "./garbage-collection.ts";
 import { loadConfig, strangeVariables } from "./shared/config-sources.ts";
 import type { CommandConfig, CommandName } from "./shared/config.ts";
 import { LockstepError } from "./shared/errors.ts";
-import { addExamples, addOptions, parseArguments } from "./shared/options.ts";
+import { addExamples, addOptions, givenValues, parseArguments } from "./shared/options.ts";
 import { VERSION } from "./version.ts";
 
 /** The `lockstep` command. Each command's code is loaded when it is called, so that `--help` answers at once. */
@@ -25,8 +25,8 @@ function addCommand<Name extends CommandName>(
   examples: readonly (readonly [line: string, what: string])[],
 ): void {
   const command = addOptions(program.command(name).description(description), name);
-  addExamples(command, examples).action(async (flags: Record<string, unknown>) => {
-    const config = loadConfig(name, flags, process.env);
+  addExamples(command, examples).action(async () => {
+    const config = loadConfig(name, givenValues(command, name), process.env);
     log = commandLog({ command: name, config, stderr: process.stderr });
     for (const strange of strangeVariables(process.env)) log.warn(strange);
     const run = await load();
@@ -87,12 +87,44 @@ addCommand(
   [["lockstep eval --checkpoint runs/mine/checkpoints/step-009380.safetensors", "the file that training printed"]],
 );
 addCommand(
+  "export",
+  "Write a trained model for other programs: PyTorch, TensorFlow.js, ONNX runtimes.",
+  async () => (await import("./commands/export.ts")).exportCommand,
+  [
+    ["lockstep export --checkpoint runs/mine/checkpoints/best --format onnx", "writes lenet5.onnx"],
+    [
+      "lockstep export --checkpoint runs/mine/checkpoints/best --format tfjs --out public/digits --with-preprocessing",
+      "for a web page that has pixels",
+    ],
+  ],
+);
+addCommand(
+  "predict",
+  "Say which class images show, with a checkpoint's weights.",
+  async () => (await import("./commands/predict.ts")).predictCommand,
+  [
+    ["lockstep predict digit.png", "with the best weights of the newest run in runs/"],
+    ["lockstep predict --checkpoint runs/mine/checkpoints/best scans/*.jpg", "a line for each image"],
+    ["curl -s https://example.org/7.png | lockstep predict - --json | jq .class", "for scripts"],
+  ],
+);
+addCommand(
   "report",
   "Make the report of a run anew: report.html in the run's folder.",
   async () => (await import("./commands/report.ts")).reportCommand,
   [
     ["lockstep report --run-dir runs/mine", "of a run that has ended, was interrupted, or was killed"],
     ["lockstep report --run-dir runs/mine --data ~/fashion-mnist", "where the data lie elsewhere than they did"],
+  ],
+);
+addCommand(
+  "compare",
+  "Compare runs: what they were started with, what came of it, and how far seeds differ.",
+  async () => (await import("./commands/compare.ts")).compareCommand,
+  [
+    ["lockstep compare runs/*", "all runs there, the best first"],
+    ["lockstep compare runs/a runs/b --html compare.html", "their curves over each other, as a page"],
+    ["lockstep compare runs/* --json | tail -n 1 | jq '.groups[0].testAccuracy'", "for scripts"],
   ],
 );
 addCommand(

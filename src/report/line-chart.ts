@@ -11,11 +11,14 @@ export interface Point {
   readonly high?: number;
 }
 
+/** A class of the style sheet, which gives the line its colour; a `series-` is of a page that draws many lines. */
+export type Look = "first" | "second" | "faint" | `series-${number}`;
+
 export interface Line {
   readonly name: string;
   /** By x. */
   readonly points: readonly Point[];
-  readonly look: "first" | "second" | "faint";
+  readonly look: Look;
 }
 
 export interface LineChart {
@@ -27,6 +30,8 @@ export interface LineChart {
   readonly lines: readonly Line[];
   readonly y: "linear" | "linear from 0" | "logarithmic";
   readonly format: (y: number) => string;
+  /** Where the page itself has one. */
+  readonly legend?: "none";
 }
 
 const [WIDTH, HEIGHT] = [440, 250];
@@ -51,19 +56,23 @@ export function lineChart(chart: LineChart): Html {
   const name = `${chart.title}: ${chart.summary}`;
   return html`<figure class="chart">
     <figcaption>
-      ${chart.title}<span class="legend"
-        >${shown.map(
-          ({ name: line, look }) =>
-            html` <span class="key ${look}"
-              ><svg viewBox="0 0 18 8" aria-hidden="true"><path d="M1 4H17" /></svg>${line}</span
-            >`,
-        )}</span
-      >
+      ${chart.title}${
+        chart.legend === "none"
+          ? undefined
+          : html`<span class="legend">${shown.map((line) => html` ${lineKey(line)}`)}</span>`
+      }
     </figcaption>
     <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${name}">
       ${axes(x, y, chart)} ${shown.map((line) => drawn(line, at, chart.format))}
     </svg>
   </figure> `;
+}
+
+/** A piece of a line, and its name. */
+export function lineKey({ name, look }: Pick<Line, "name" | "look">): Html {
+  return html`<span class="key ${look}"
+    ><svg viewBox="0 0 18 8" aria-hidden="true"><path d="M1 4H17" /></svg>${name}</span
+  >`;
 }
 
 /** The path of a line through points, in the units of the drawing. */

@@ -1,14 +1,21 @@
 /** Reads option values from a JSON file. */
 
 import { readFileSync } from "node:fs";
+import type { z } from "zod";
 import { COMMAND_SCHEMAS, type CommandName } from "./config.ts";
 import type { ConfigLayer } from "./config-resolve.ts";
+import { describeOption } from "./config-values.ts";
 import { LockstepError, messageOf, systemCode } from "./errors.ts";
 import { suggest } from "./suggest.ts";
 
-/** The options of a command, by key. */
+/** The options of a command, by key. What stands on the command line by its place is none. */
 export function optionKeys(command: CommandName): string[] {
-  return Object.keys(COMMAND_SCHEMAS[command].shape).filter((key) => key !== "metricsPortExplicit");
+  const shape: Readonly<Record<string, z.ZodType>> = COMMAND_SCHEMAS[command].shape;
+  const isOption = ([key, schema]: [string, z.ZodType]) =>
+    key !== "metricsPortExplicit" && describeOption(schema).isArgument !== true;
+  return Object.entries(shape)
+    .filter(isOption)
+    .map(([key]) => key);
 }
 
 /** The options of all commands, by key. */

@@ -32,11 +32,12 @@ export function resolveConfig<Command extends CommandName>(
     if (value === undefined && schema instanceof z.ZodExactOptional) return undefined;
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    const { allowed } = describeOption(schema);
+    const { allowed, isArgument, placeholder } = describeOption(schema);
+    const argument = isArgument === true ? placeholder : undefined;
     problems.push(
       value === undefined
-        ? `${flagName(key)} is required; allowed: ${allowed}`
-        : `${nameOf(key)} is ${shown(value)}; allowed: ${allowed}`,
+        ? `${argument ?? flagName(key)} is required; allowed: ${allowed}`
+        : `${argument ?? nameOf(key)} is ${shown(value)}; allowed: ${allowed}`,
     );
     return undefined;
   };

@@ -11,6 +11,8 @@ interface ValueInfo {
   readonly allowed: string;
   /** The same in a few words for help, where the placeholder does not already say it. */
   readonly range?: string;
+  /** Given by its place on the command line, without a flag: neither the environment nor a file can hold it. */
+  readonly isArgument?: true;
 }
 
 const valueInfo = z.registry<ValueInfo>();
@@ -98,6 +100,14 @@ export function text(placeholder: string, allowed: string) {
   return z.string({ error: allowed }).trim().min(1, allowed).register(valueInfo, { placeholder, allowed });
 }
 
+/** Paths that stand on the command line by themselves, one or more of them. */
+export function pathArguments(placeholder: string, allowed: string) {
+  return z
+    .array(z.string({ error: allowed }).trim().min(1, allowed), { error: allowed })
+    .min(1, allowed)
+    .register(valueInfo, { placeholder, allowed, isArgument: true });
+}
+
 /** What a key, and the files that hold it, can be called. */
 export function keyName() {
   const allowed = "letters, digits, dots, dashes and underscores, at most 64, and no dot at the beginning";
@@ -145,7 +155,9 @@ function isPort(digits: string | undefined): boolean {
 }
 
 /** An option's help, default and allowed values, read back from its schema. */
-export function describeOption(schema: z.ZodType): ValueInfo & { help: string; default?: unknown } {
+export function describeOption(
+  schema: z.ZodType,
+): ValueInfo & { help: string; default?: unknown; isRequired: boolean } {
   let inner = schema;
   let fallback: unknown;
   while (inner instanceof z.ZodDefault || inner instanceof z.ZodExactOptional) {
@@ -153,8 +165,8 @@ export function describeOption(schema: z.ZodType): ValueInfo & { help: string; d
     inner = inner.unwrap() as z.ZodType;
   }
   const info = valueInfo.get(inner) ?? { placeholder: "value", allowed: "a value" };
-  const help = schema.description ?? "";
-  return fallback === undefined ? { ...info, help } : { ...info, help, default: fallback };
+  const described = { ...info, help: schema.description ?? "", isRequired: inner === schema };
+  return fallback === undefined ? described : { ...described, default: fallback };
 }
 
 /** `a, b or c`. */

@@ -18,6 +18,7 @@ import {
   keyName,
   listenEndpoint,
   oneOf,
+  pathArguments,
   positiveNumber,
   someOf,
   text,
@@ -209,8 +210,65 @@ const checkpoint = {
   checkpoint: text("FILE", "the path of a checkpoint (.safetensors)").describe("the checkpoint to evaluate (required)"),
 };
 
+const trained = {
+  checkpoint: text("FILE", "the path of a checkpoint (.safetensors)").describe("the checkpoint to export (required)"),
+};
+
+const exported = {
+  format: oneOf(["safetensors", "tfjs", "onnx"]).describe(
+    "whom it is for: safetensors are the weights alone, for PyTorch and others, tfjs is a model for TensorFlow.js, " +
+      "onnx one for ONNX runtimes (required)",
+  ),
+  out: text("PATH", "the path of a file to write, of a folder for tfjs")
+    .exactOptional()
+    .describe("where the model goes; lenet5.safetensors, lenet5-tfjs/ or lenet5.onnx if not given"),
+  force: toggle().default(false).describe("replace a model that is there"),
+  foldBatchNorm: toggle()
+    .default(false)
+    .describe("leave batch normalisation out: the convolutions do its work as well"),
+  withPreprocessing: toggle()
+    .default(false)
+    .describe("the model takes pixels of 28x28 images, and resizes and normalises them itself; not for safetensors"),
+};
+
+const predicted = {
+  images: pathArguments("IMAGE", "image files: PNG, JPEG, PGM or IDX; - for one that is piped in").describe(
+    "PNG, JPEG and PGM files of any size, IDX files as data sets have them; - reads one image from stdin",
+  ),
+  checkpoint: text("FILE", "the path of a checkpoint (.safetensors)")
+    .exactOptional()
+    .describe("the weights to predict with; the best of the newest run in runs/ if not given"),
+  data: text("DIR", "a folder")
+    .exactOptional()
+    .describe("folder with classes.txt, which names the classes; that of the run's data if not given"),
+};
+
+const preparation = {
+  invert: oneOf(["auto", "yes", "no"])
+    .default("auto")
+    .describe("exchange dark and light; auto: where the ink is darker than the picture's edge"),
+  fit: oneOf(["auto", "yes", "no"])
+    .default("auto")
+    .describe("cut the ink out, scale and centre it as in MNIST; auto: unless the picture has 28x28 pixels"),
+};
+
+const jsonLines = { json: toggle().default(false).describe("print a JSON object for each image, a line each") };
+
 const finishedRun = {
   runDir: text("DIR", "the folder of a run").describe("the run to report on (required)"),
+};
+
+const comparedRuns = {
+  runDirs: pathArguments("RUN_DIR", "folders of runs, such as runs/*").describe("folders of the runs to compare"),
+};
+
+const comparison = {
+  by: oneOf(["test-accuracy", "train-loss", "time"])
+    .default("test-accuracy")
+    .describe("what the runs are sorted by, the best first"),
+  html: text("FILE", "the path of a file to write")
+    .exactOptional()
+    .describe("also write a page there, with the curves of all runs"),
 };
 
 const recording = {
@@ -288,7 +346,10 @@ export const COMMAND_OPTIONS = {
     Metrics: workerMetrics,
   },
   report: { Input: { ...finishedRun, ...data }, Output: quiet },
+  compare: { Input: comparedRuns, Output: { ...comparison, ...json } },
   eval: { Input: { ...checkpoint, ...data }, Compute: { ...engine, ...gpu }, Output: json },
+  export: { Input: trained, Output: { ...exported, ...quiet } },
+  predict: { Input: predicted, Preparation: preparation, Compute: { ...engine, ...gpu }, Output: jsonLines },
   keygen: { Output: { ...newKeys, ...quiet } },
   doctor: { Input: data, Output: json },
   bench: { Measuring: bench, Data: data, Output: reports },
@@ -326,7 +387,10 @@ export const COMMAND_SCHEMAS = {
   }),
   relay: z.object({ ...connection, ...relaying, ...doorKeys, ...visitorKeys, ...log, ...quiet, ...workerMetrics }),
   report: z.object({ ...finishedRun, ...data, ...quiet }),
+  compare: z.object({ ...comparedRuns, ...comparison, ...json }),
   eval: z.object({ ...checkpoint, ...data, ...engine, ...gpu, ...json }),
+  export: z.object({ ...trained, ...exported, ...quiet }),
+  predict: z.object({ ...predicted, ...preparation, ...engine, ...gpu, ...jsonLines }),
   keygen: z.object({ ...newKeys, ...quiet }),
   doctor: z.object({ ...data, ...json }),
   bench: z.object({ ...bench, ...data, ...reports }),
@@ -340,7 +404,10 @@ export type TrainConfig = z.infer<typeof COMMAND_SCHEMAS.train>;
 export type CoordinatorConfig = z.infer<typeof COMMAND_SCHEMAS.coordinator>;
 export type WorkerConfig = z.infer<typeof COMMAND_SCHEMAS.worker>;
 export type RelayConfig = z.infer<typeof COMMAND_SCHEMAS.relay>;
+export type PredictConfig = z.infer<typeof COMMAND_SCHEMAS.predict>;
 export type EvalConfig = z.infer<typeof COMMAND_SCHEMAS.eval>;
+export type CompareConfig = z.infer<typeof COMMAND_SCHEMAS.compare>;
+export type ExportConfig = z.infer<typeof COMMAND_SCHEMAS.export>;
 export type ReportConfig = z.infer<typeof COMMAND_SCHEMAS.report>;
 export type DoctorConfig = z.infer<typeof COMMAND_SCHEMAS.doctor>;
 export type KeygenConfig = z.infer<typeof COMMAND_SCHEMAS.keygen>;

@@ -6,14 +6,19 @@ import { flagName } from "./config-resolve.ts";
 import { describeOption } from "./config-values.ts";
 import { LockstepError } from "./errors.ts";
 
-/** Adds all options of `name` to `command`, under headings. Their values stay text: `loadConfig` reads and checks them. */
+/**
+ * Adds all options and arguments of `name` to `command`, options under headings. Their values stay text: `loadConfig`
+ * reads and checks them.
+ */
 export function addOptions(command: Command, name: CommandName): Command {
   const groups: Readonly<Record<string, OptionTable>> = COMMAND_OPTIONS[name];
   for (const [heading, table] of Object.entries(groups)) {
     for (const [key, schema] of Object.entries(table)) {
-      const { placeholder, range, help, default: fallback } = describeOption(schema);
+      const { placeholder, range, help, default: fallback, isArgument, isRequired } = describeOption(schema);
       const flag = flagName(key);
-      if (placeholder !== undefined) {
+      if (isArgument === true) {
+        command.argument(isRequired ? `<${placeholder}...>` : `[${placeholder}...]`, help);
+      } else if (placeholder !== undefined) {
         const notes = [range, defaultText(key, fallback)].filter((note) => note !== undefined).join("; ");
         const description = notes === "" ? help : `${help} (${notes})`;
         command.addOption(new Option(`${flag} <${placeholder}>`, description).helpGroup(`${heading}:`));
@@ -29,6 +34,20 @@ export function addOptions(command: Command, name: CommandName): Command {
     .addOption(config.helpGroup("General:"))
     .addHelpOption(new Option("-h, --help", "show this help").helpGroup("General:"))
     .addHelpText("after", SOURCES_HELP);
+}
+
+/** What the command line gave to `command`, parsed: flags and arguments, by key; only those that were given. */
+export function givenValues(command: Command, name: CommandName): Record<string, unknown> {
+  const groups: Readonly<Record<string, OptionTable>> = COMMAND_OPTIONS[name];
+  const keys = Object.values(groups)
+    .flatMap((table) => Object.entries(table))
+    .filter(([, schema]) => describeOption(schema).isArgument === true)
+    .map(([key]) => key);
+  const words = keys.map((key, i) => [key, command.processedArgs[i] as readonly string[] | undefined] as const);
+  return {
+    ...command.opts(),
+    ...Object.fromEntries(words.filter(([, given]) => given !== undefined && given.length > 0)),
+  };
 }
 
 const SOURCES_HELP = `
