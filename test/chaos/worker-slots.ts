@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { INTERRUPTED_CODE } from "../../src/shared/protocol/run-end.ts";
 import type { Ended, RunningCommand } from "../support/cli.ts";
 import type { Draws } from "./draws.ts";
 import type { Waits } from "./waits.ts";
@@ -134,9 +135,9 @@ export class WorkerSlots implements Victims {
   }
 
   #judge({ number, endings }: Slot, { code, signal, stderr }: Ended, pid: number): void {
-    const by = code === 143 ? "SIGTERM" : signal;
-    const isAsTold = [...endings].some((ending) => ending === by);
-    if (code === 0 || isAsTold) return;
+    const isAsTold = [...endings].some((ending) => ending === signal);
+    // Asked to end, or the coordinator was, which will go on with the run: the worker then ends with the same code.
+    if (code === 0 || code === INTERRUPTED_CODE || isAsTold) return;
     this.#options.onViolation(
       `worker ${number} (pid ${pid}) ended by itself with ${signal ?? `code ${code}`}: ${stderr.slice(-500).trim()}`,
     );

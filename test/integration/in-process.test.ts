@@ -202,7 +202,7 @@ test("shared memory is used again: a long run needs no more of it than a short o
 describe("the end of a run", () => {
   test("is told to the workers, checkpointed, and reported", async () => {
     const { result, events, checkpoints, ends } = await overMemory({});
-    expect(ends).toEqual([0, 1].map(() => ({ code: 0, text: "the run is done" })));
+    expect(ends).toEqual([0, 1].map(() => ({ code: 0, text: "the run is done", isRunEnd: true })));
     expect(checkpoints).toHaveLength(1);
     expect(checkpoints[0]!.state.length).toBe(STATE_COUNT);
     expect(stateSha256(checkpoints[0]!.state)).toBe(result.weightsSha256);
