@@ -105,11 +105,14 @@ it("with keys, relays and workers take part that are on the lists, each link wit
     ...["--coordinator-key", key("coordinator.pub")],
   ]);
   const address = await listening(between);
-  const stranger = cli.start(["worker", "--connect", address, "--coordinator-timeout-s", "2"]);
+  const strange = ["--key", key("coordinator.key"), "--coordinator-key", key("relay.pub")];
+  const stranger = cli.start(["worker", "--connect", address, "--coordinator-timeout-s", "2", ...strange]);
   const known = cli.start([
     ...["worker", "--connect", address, "--key", key("worker.key"), "--coordinator-key", key("relay.pub")],
   ]);
-  expect((await stranger.ended()).code).toBe(1);
+  const refused = await stranger.ended();
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/does not know this worker's key/);
   expect(resultOf(await coordinator.ended())).toMatchObject({ workersLost: 0, samplesLost: 0 });
   expect((await known.ended()).code).toBe(0);
   expect((await between.ended()).stderr).toMatch(/not let in/);
