@@ -8,20 +8,21 @@ const STEPS_TO_RETRIAL = 4_000;
  * `--workers auto`: tries in a run's first steps how many of its workers train fastest, and goes on with so many.
  *
  * @param most workers that were started
+ * @param stepSamples samples in a step
  * @param use gives the following steps to so many of them; with all counts that were tried once the choice is made
  * @returns to be told the run's events
  */
 export function autoWorkers(
   most: number,
-  batchSize: number,
+  stepSamples: number,
   use: (count: number, tried?: readonly TriedCount[]) => void,
 ): (event: TrainingEvent) => void {
   let trial = most === 1 ? undefined : new WorkerCountTrial(most);
   let using = most;
   let retrialAt = Infinity;
   return (event) => {
-    // Short batches and steps with some workers missing say nothing about the others.
-    if (event.type !== "step" || event.samples !== batchSize || event.workers < most) return;
+    // Short steps and steps with some workers missing say nothing about the others.
+    if (event.type !== "step" || event.samples !== stepSamples || event.workers < most) return;
     if (event.step >= retrialAt) {
       trial = new WorkerCountTrial(most, { warm: true });
       retrialAt = Infinity;

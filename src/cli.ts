@@ -109,6 +109,15 @@ addCommand(
   ],
 );
 addCommand(
+  "demo",
+  "Serve a page on which one draws a digit, and sees what the network makes of it.",
+  async () => (await import("./commands/demo.ts")).demoCommand,
+  [
+    ["lockstep demo", "with the best weights of the newest run in runs/"],
+    ["lockstep demo --checkpoint runs/mine/checkpoints/best --port 9000", "with others, on another port"],
+  ],
+);
+addCommand(
   "report",
   "Make the report of a run anew: report.html in the run's folder.",
   async () => (await import("./commands/report.ts")).reportCommand,

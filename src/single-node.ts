@@ -18,6 +18,7 @@ import { type Dataset, loadDataset, summarise } from "./shared/data/dataset.ts";
 import { inSharedMemory } from "./shared/data/shared-dataset.ts";
 import { EXIT_CODES, LockstepError, type Signal } from "./shared/errors.ts";
 import type { TrainingEvent, TrainingResult } from "./shared/events.ts";
+import { samplesPerStep } from "./shared/samples-per-step.ts";
 import { ThreadNetwork } from "./shared/transport/threads.ts";
 import type { CoordinatorTransport } from "./shared/transport/transport.ts";
 import { listenZmq } from "./shared/transport/zmq-listener.ts";
@@ -86,7 +87,7 @@ export async function startSingleNode(
     const count = plan.gpus.length;
     const tune =
       config.workers === "auto"
-        ? autoWorkers(count, config.batchSize, (use, tried) => run.coordinator.useWorkers(use, tried))
+        ? autoWorkers(count, samplesPerStep(config), (use, tried) => run.coordinator.useWorkers(use, tried))
         : () => {};
     const run = await prepareTrainingRun({
       ...{ config, dataset: summarise(dataset), transport, version: VERSION },
@@ -106,6 +107,7 @@ export async function startSingleNode(
       needed: Math.max(1, config.minWorkers),
       clock: systemClock,
       launch: link.launcher(run.coordinator),
+      isOver: () => run.coordinator.isOver,
       onTooFew: (message, code) => {
         // What they were asked to compute with, or on, cannot be had: more workers would not help.
         if (code === EXIT_CODES.usage) refused = "usage";

@@ -67,7 +67,7 @@ function overview(): Section {
           }),
           stat({
             title: "Test accuracy",
-            description: "On the test set, after the last finished epoch.",
+            description: "On the test set, in the last evaluation.",
             unit: "percentunit",
             decimals: 2,
             queries: [{ expr: `lockstep_test_accuracy_ratio{${RUN}}`, legend: "test accuracy" }],
@@ -119,15 +119,16 @@ function learning(): Section {
           graph({
             title: "Accuracy",
             description:
-              "Share classified correctly, by epoch: training samples as each one's turn came, and the test set with the " +
-              "averaged weights. Train far above test means overfitting.",
+              "Share classified correctly, by epoch: training samples as each one's turn came, and with the averaged weights " +
+              "the test set and the images held out for validation, if there are any. Train far above these means overfitting.",
             unit: "percentunit",
             max: 1,
             queries: [
               { expr: `lockstep_train_accuracy_ratio{${RUN}}`, legend: "train" },
+              { expr: `lockstep_validation_accuracy_ratio{${RUN}}`, legend: "validation" },
               { expr: `lockstep_test_accuracy_ratio{${RUN}}`, legend: "test" },
             ],
-            colours: { train: "blue", test: "green" },
+            colours: { train: "blue", validation: "orange", test: "green" },
           }),
         ],
       },

@@ -3,6 +3,8 @@
 /** How a run ended, as far as its files tell. */
 export type RunEnding =
   | { readonly type: "complete" }
+  /** Before all its epochs, as it was told to: for want of progress, or because its time was up. */
+  | { readonly type: "early"; readonly by: "patience" | "time" }
   | { readonly type: "interrupted"; readonly signal: string }
   | { readonly type: "failed"; readonly message: string }
   /** It was killed, or goes on. */
@@ -10,8 +12,12 @@ export type RunEnding =
 
 /** What came of a run; null where its files do not tell. */
 export interface RunFigures {
-  /** After the last epoch, 0 to 1. */
+  /** After the last epoch, 0 to 1; with validation images, of the weights with the fewest errors on those. */
   readonly testAccuracy: number | null;
+  /** Of the same weights; null without validation images. */
+  readonly validationAccuracy: number | null;
+  /** The epoch whose weights these are; null without validation images, and where they are those of an end amid an epoch. */
+  readonly validationEpoch: number | null;
   readonly bestTestAccuracy: number | null;
   /** The first epoch that had it. */
   readonly bestEpoch: number | null;
@@ -32,7 +38,13 @@ export interface CoursePoint {
   /** Of training up to then, without the time between two starts. */
   readonly seconds: number | null;
   readonly testAccuracy: number | null;
+  readonly validationAccuracy: number | null;
   readonly trainLoss: number | null;
+}
+
+/** Whether a run did all that it was told to do. */
+export function isDone({ type }: RunEnding): boolean {
+  return type === "complete" || type === "early";
 }
 
 export interface ComparedRun {

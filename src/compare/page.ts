@@ -3,7 +3,7 @@ import { type Content, Html, html } from "../report/html.ts";
 import { lineChart, type LineChart, lineKey } from "../report/line-chart.ts";
 import { formatPercent, formatPlural } from "../shared/format.ts";
 import type { ComparedRun, CoursePoint } from "./compared-run.ts";
-import type { Comparison } from "./comparison.ts";
+import { areValidated, type Comparison } from "./comparison.ts";
 import { lossText, runTable, seedTable, type Table } from "./run-rows.ts";
 import { linePoints, seriesOf } from "./series.ts";
 import { COMPARE_STYLE } from "./style.ts";
@@ -49,10 +49,11 @@ export function comparePage(comparison: Comparison): string {
 function verdict({ runs, by }: Comparison): Content {
   const [best] = runs;
   if (best === undefined) return undefined;
-  const { testAccuracy, trainLoss } = best.figures;
+  const { testAccuracy, validationAccuracy, trainLoss } = best.figures;
+  const validation = validationAccuracy === null ? "" : `, validation accuracy ${formatPercent(validationAccuracy)}`;
   const accuracy = testAccuracy === null ? "" : `, test accuracy ${formatPercent(testAccuracy)}`;
   const loss = trainLoss === null ? "" : `, train loss ${lossText(trainLoss)}`;
-  return html`First by ${by.replace("-", " ")}: <strong>${best.name}</strong>${accuracy}${loss}.`;
+  return html`First by ${by.replace("-", " ")}: <strong>${best.name}</strong>${validation}${accuracy}${loss}.`;
 }
 
 function curves(comparison: Comparison): Html {
@@ -71,12 +72,16 @@ function curves(comparison: Comparison): Html {
     });
   const drawn = series.flatMap(({ runs }) => runs);
   const [epochs, time] = [epochAxis(drawn), timeAxis(drawn)];
+  const validation = areValidated(drawn)
+    ? html`${chart("Validation accuracy by epoch", epochs, VALIDATION)}${chart("Validation accuracy by time", time, VALIDATION)}`
+    : undefined;
   return html`<section id="curves">
     <h2>Course</h2>
     <ul class="series-key">
       ${series.map((each) => html`<li>${lineKey(each)}</li>`)}
     </ul>
     <div class="charts">
+      ${validation}
       ${chart("Test accuracy by epoch", epochs, ACCURACY)}${chart("Test accuracy by time", time, ACCURACY)}
       ${chart("Train loss by epoch (logarithmic)", epochs, LOSS)}${chart("Train loss by time (logarithmic)", time, LOSS)}
     </div>
@@ -88,6 +93,8 @@ const ACCURACY: Value = {
   ...{ y: "linear", format: (y: number) => `${Number((y * 100).toFixed(2))} %` },
   of: ({ testAccuracy }) => testAccuracy,
 };
+
+const VALIDATION: Value = { ...ACCURACY, of: ({ validationAccuracy }) => validationAccuracy };
 
 const LOSS: Value = {
   ...{ y: "logarithmic", format: (y: number) => String(Number(y.toPrecision(3))) },
@@ -131,7 +138,10 @@ function tables(comparison: Comparison): Html {
         : html`<section id="seeds">
             <h2>Over seeds</h2>
             ${tableOf(seeds, "Over seeds")}
-            <p class="muted">Of complete runs that differ in the seed only; sd: the standard deviation of a sample.</p>
+            <p class="muted">
+              Of runs that differ in the seed only and did all that they were told to; sd: the standard deviation of a
+              sample.
+            </p>
           </section>`
     }`;
 }

@@ -32,8 +32,8 @@ export async function readComparedRun(runDir: string, name: string): Promise<Com
     ...{ name, runDir, notes, options: comparedOptions(config) },
     ending: endingOf(record, rows, time, config),
     figures: figuresOf(record, rows, time),
-    course: rows.map(({ epoch, testAccuracy, trainLoss }) => {
-      return { epoch, testAccuracy, trainLoss, seconds: time.untilEpoch(epoch) };
+    course: rows.map(({ epoch, testAccuracy, validationAccuracy, trainLoss }) => {
+      return { epoch, testAccuracy, validationAccuracy, trainLoss, seconds: time.untilEpoch(epoch) };
     }),
   };
 }
@@ -104,6 +104,7 @@ function endingOf(
 ): RunEnding {
   if (record?.interruptedBy !== undefined) return { type: "interrupted", signal: record.interruptedBy };
   if (time.failure !== undefined) return { type: "failed", message: time.failure };
+  if (record?.endedBy !== undefined) return { type: "early", by: record.endedBy };
   if (record !== undefined) return { type: "complete" };
   // Killed after its last epoch, before it could write its result.
   const isWhole = typeof epochs === "number" && rows.at(-1)?.epoch === epochs;
@@ -112,12 +113,12 @@ function endingOf(
 
 function figuresOf(record: RunRecord | undefined, rows: readonly EpochRow[], time: ActiveTime): RunFigures {
   const last = rows.at(-1);
-  let best: EpochRow | undefined;
-  for (const row of rows) {
-    if (row.testAccuracy !== null && row.testAccuracy > (best?.testAccuracy ?? -1)) best = row;
-  }
+  const best = firstBest(rows, ({ testAccuracy }) => testAccuracy);
+  const chosen = firstBest(rows, ({ validationAccuracy }) => validationAccuracy);
   return {
-    testAccuracy: record?.testAccuracy ?? last?.testAccuracy ?? null,
+    testAccuracy: record?.testAccuracy ?? (chosen ?? last)?.testAccuracy ?? null,
+    validationAccuracy: record === undefined ? (chosen?.validationAccuracy ?? null) : record.validationAccuracy,
+    validationEpoch: record === undefined ? (chosen?.epoch ?? null) : record.bestEpoch,
     bestTestAccuracy: best?.testAccuracy ?? record?.testAccuracy ?? null,
     bestEpoch: best?.epoch ?? null,
     trainLoss: record?.trainLoss ?? last?.trainLoss ?? null,
@@ -127,6 +128,16 @@ function figuresOf(record: RunRecord | undefined, rows: readonly EpochRow[], tim
     engine: record?.engine ?? null,
     weightsSha256: record?.weightsSha256 ?? null,
   };
+}
+
+/** The row with the highest of these values; of equals the first. */
+function firstBest(rows: readonly EpochRow[], value: (row: EpochRow) => number | null): EpochRow | undefined {
+  let best: EpochRow | undefined;
+  for (const row of rows) {
+    const found = value(row);
+    if (found !== null && found > ((best && value(best)) ?? -1)) best = row;
+  }
+  return best;
 }
 
 /** Of all starts; null where some are not known, since they did not end in good order. */

@@ -3,7 +3,7 @@
 import { formatCount, formatPercent, formatSeconds } from "../shared/format.ts";
 import { flagName } from "../shared/config-resolve.ts";
 import type { ComparedRun, RunEnding } from "./compared-run.ts";
-import type { Comparison, SeedGroup } from "./comparison.ts";
+import { areValidated, type Comparison, type SeedGroup } from "./comparison.ts";
 import { optionText } from "./run-options.ts";
 import type { Spread } from "./statistics.ts";
 
@@ -16,10 +16,14 @@ export interface Table {
 const HASH_CHARACTERS = 16;
 const UNKNOWN = "-";
 
-/** A row for each run; how it ended is a column only where one is not complete. */
+/** A row for each run; how it ended is a column only where one is not complete, validation where one has it. */
 export function runTable({ runs, differing }: Comparison): Table {
   const areComplete = runs.every(({ ending }) => ending.type === "complete");
-  const right = ["test accuracy", "best", "in epoch", "train loss", "epochs done", "time", "images/s"];
+  const isValidated = areValidated(runs);
+  const right = [
+    ...(isValidated ? ["validation accuracy", "after epoch"] : []),
+    ...["test accuracy", "best", "in epoch", "train loss", "epochs done", "time", "images/s"],
+  ];
   return {
     columns: [
       { title: "run", align: "left" },
@@ -30,10 +34,15 @@ export function runTable({ runs, differing }: Comparison): Table {
     rows: runs.map((run) => [
       run.name,
       ...differing.map((key) => optionText(run.options[key])),
+      ...(isValidated ? validationCells(run) : []),
       ...figureCells(run),
       ...(areComplete ? [] : [endingText(run.ending)]),
     ]),
   };
+}
+
+function validationCells({ figures }: ComparedRun): string[] {
+  return [shown(figures.validationAccuracy, formatPercent), shown(figures.validationEpoch, String)];
 }
 
 function figureCells({ figures }: ComparedRun): string[] {
@@ -66,8 +75,10 @@ export function seedTable({ groups }: Comparison): Table | undefined {
   };
 }
 
-function groupRows({ testAccuracy, bestTestAccuracy, trainLoss, seconds }: SeedGroup): string[][] {
+function groupRows(group: SeedGroup): string[][] {
+  const { validationAccuracy, testAccuracy, bestTestAccuracy, trainLoss, seconds } = group;
   return [
+    ...spreadRow("validation accuracy", validationAccuracy, formatPercent),
     ...spreadRow("test accuracy", testAccuracy, formatPercent),
     ...spreadRow("best test accuracy", bestTestAccuracy, formatPercent),
     ...spreadRow("train loss", trainLoss, lossText),
@@ -83,6 +94,7 @@ function spreadRow(name: string, found: Spread | undefined, format: (value: numb
 
 /** `complete`, or in a few words what else. */
 function endingText(ending: RunEnding): string {
+  if (ending.type === "early") return ending.by === "time" ? "out of time" : "out of patience";
   return ending.type === "interrupted" ? `interrupted (${ending.signal})` : ending.type;
 }
 

@@ -3,10 +3,12 @@ import type { TrainConfig, TrainingConfig } from "../shared/config.ts";
 import type { Efficiency, Limit } from "../shared/events.ts";
 import { formatPlural } from "../shared/format.ts";
 import { LIMITS } from "../shared/protocol/messages.ts";
+import { samplesPerStep } from "../shared/samples-per-step.ts";
 
 /** What there is to change about a run. */
 export interface Setting {
   readonly batchSize: number;
+  readonly accumulate: number;
   readonly shardSize: number;
   readonly augment: boolean;
   readonly minWorkers: number;
@@ -39,14 +41,14 @@ export function settingOf(
   trainSamples: number,
   cores: number,
 ): Setting {
-  const { batchSize, shardSize, augment, minWorkers, isolation, workers } = config;
+  const { batchSize, accumulate, shardSize, augment, minWorkers, isolation, workers } = config;
   // An engine that takes a process for each worker cannot have threads instead.
   const mayBeThreads = isolationOf({ ...config, isolation: "auto" }) === "thread";
   const local =
     isolation === undefined
       ? undefined
       : { cores, inProcesses: isolation === "process" && mayBeThreads, automatic: workers === "auto" };
-  return { batchSize, shardSize, augment, minWorkers, trainSamples, local };
+  return { batchSize, accumulate, shardSize, augment, minWorkers, trainSamples, local };
 }
 
 /** An epoch of fewer steps learns little, whatever it takes. */
@@ -144,17 +146,24 @@ function largerBatch(shares: Efficiency["shares"], setting: Setting): string[] {
 
 /** The next larger batch of which each worker gets as many shards as any other. */
 function evenBatch({ workers }: Measured, setting: Setting): string[] {
-  const { batchSize, shardSize } = setting;
+  const { batchSize, accumulate, shardSize } = setting;
   const round = Math.round(workers) * shardSize;
-  const batch = Math.ceil(batchSize / round) * round;
+  // Batches of this size make whole rounds when they are accumulated.
+  const unit = round / greatestCommonDivisor(round, accumulate);
+  const batch = Math.ceil(batchSize / unit) * unit;
   return batch > batchSize && isReasonable(batch, setting) ? [`--batch-size ${batch}`] : [];
 }
 
-function isReasonable(batch: number, { shardSize, trainSamples }: Setting): boolean {
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+function isReasonable(batchSize: number, { accumulate, shardSize, trainSamples }: Setting): boolean {
+  const samples = samplesPerStep({ batchSize, accumulate });
   return (
-    batch <= LIMITS.samplesPerBatch &&
-    Math.ceil(batch / shardSize) <= LIMITS.shardsPerBatch &&
-    batch * LEAST_STEPS_AN_EPOCH <= trainSamples
+    samples <= LIMITS.samplesPerBatch &&
+    Math.ceil(samples / shardSize) <= LIMITS.shardsPerBatch &&
+    samples * LEAST_STEPS_AN_EPOCH <= trainSamples
   );
 }
 

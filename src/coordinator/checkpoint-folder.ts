@@ -2,7 +2,7 @@
 
 import { lstat, readdir, readlink, rename, rm, symlink, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { isJustEvaluated } from "../shared/checkpoint-progress.ts";
+import { decidingErrors, isJustEvaluated } from "../shared/checkpoint-progress.ts";
 import { checkpointName, readCheckpoint, stepOfName } from "../shared/checkpoint-file.ts";
 import type { Checkpoint } from "../shared/checkpoint.ts";
 import { LockstepError, messageOf, systemCode } from "../shared/errors.ts";
@@ -16,8 +16,8 @@ export interface UsableFile {
   readonly name: string;
   readonly step: number;
   readonly evaluatedEpochs: number;
-  /** Of these very weights; undefined when they were not evaluated. */
-  readonly testErrors: number | undefined;
+  /** Of these very weights, on validation images if there are any, or else on test images; undefined when not evaluated. */
+  readonly errors: number | undefined;
 }
 
 interface SeenFile {
@@ -72,8 +72,8 @@ export class CheckpointFolder {
 
   /** Of those that were evaluated, the one with the fewest errors, and of equals the earliest. */
   best(): UsableFile | undefined {
-    const evaluated = this.#usable().filter(({ testErrors }) => testErrors !== undefined);
-    return evaluated.sort((a, b) => a.testErrors! - b.testErrors! || a.step - b.step)[0];
+    const evaluated = this.#usable().filter(({ errors }) => errors !== undefined);
+    return evaluated.sort((a, b) => a.errors! - b.errors! || a.step - b.step)[0];
   }
 
   /** Renames what is in a checkpoint's place and cannot be used: somebody may miss it. */
@@ -167,10 +167,10 @@ async function usableFile(path: string, name: string, isBest: boolean): Promise<
     // We write no links of such a name: this one is somebody's own.
     if ((await lstat(path)).isSymbolicLink()) return undefined;
     const checkpoint = await readNamed(path, name);
-    const { evaluatedEpochs, testErrors } = checkpoint.progress;
+    const { step, progress } = checkpoint;
     const isEvaluated = isBest || isJustEvaluated(checkpoint);
-    const step = checkpoint.step;
-    return { name, step, evaluatedEpochs, testErrors: isEvaluated ? (testErrors ?? undefined) : undefined };
+    const { evaluatedEpochs } = progress;
+    return { name, step, evaluatedEpochs, errors: isEvaluated ? decidingErrors(progress) : undefined };
   } catch (error) {
     if (error instanceof LockstepError) return undefined;
     throw error;

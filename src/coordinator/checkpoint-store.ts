@@ -3,7 +3,7 @@
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { checkpointName, stepOfName } from "../shared/checkpoint-file.ts";
-import { isJustEvaluated } from "../shared/checkpoint-progress.ts";
+import { decidingErrors, isJustEvaluated } from "../shared/checkpoint-progress.ts";
 import { type Checkpoint, encodeCheckpoint } from "../shared/checkpoint.ts";
 import { LockstepError, messageOf, systemCode } from "../shared/errors.ts";
 import { createFileSync, replaceFile } from "../shared/whole-file.ts";
@@ -142,7 +142,7 @@ export class CheckpointStore {
   /** @returns why the file could not be written, if so; of all else that fails people are warned */
   async #write(file: Waiting): Promise<string | undefined> {
     const { folder, keep, onSaved, write = replaceFile, now = () => performance.now() } = this.#options;
-    const { name, step, evaluatedEpochs, testErrors } = file;
+    const { name, step, evaluatedEpochs, errors } = file;
     const startedAt = now();
     try {
       makeFolder(folder);
@@ -152,7 +152,7 @@ export class CheckpointStore {
       return messageOf(error);
     }
     const durationMs = now() - startedAt;
-    const written = { name, step, evaluatedEpochs, testErrors };
+    const written = { name, step, evaluatedEpochs, errors };
     this.#last = written;
     await this.#unlessItFails("look at", async () => {
       await this.#folder.add(written);
@@ -240,14 +240,14 @@ async function checkpointNames(folder: string): Promise<string[]> {
 
 function waitingFor(checkpoint: Checkpoint, isEvaluated: boolean): Waiting {
   const { step, progress } = checkpoint;
-  const testErrors = isEvaluated ? (progress.testErrors ?? undefined) : undefined;
+  const errors = isEvaluated ? decidingErrors(progress) : undefined;
   const { evaluatedEpochs } = progress;
-  return { name: checkpointName(step), step, evaluatedEpochs, testErrors, bytes: encodeCheckpoint(checkpoint) };
+  return { name: checkpointName(step), step, evaluatedEpochs, errors, bytes: encodeCheckpoint(checkpoint) };
 }
 
 /** Of those that wait when a newer one comes: the best of the evaluated ones, unless the newer one is better. */
 function stillWanted(waiting: readonly Waiting[], newer: Waiting): Waiting[] {
-  const evaluated = waiting.filter(({ step, testErrors }) => testErrors !== undefined && step !== newer.step);
-  const [best] = evaluated.toSorted((a, b) => a.testErrors! - b.testErrors! || a.step - b.step);
-  return best !== undefined && best.testErrors! <= (newer.testErrors ?? Infinity) ? [best] : [];
+  const evaluated = waiting.filter(({ step, errors }) => errors !== undefined && step !== newer.step);
+  const [best] = evaluated.toSorted((a, b) => a.errors! - b.errors! || a.step - b.step);
+  return best !== undefined && best.errors! <= (newer.errors ?? Infinity) ? [best] : [];
 }

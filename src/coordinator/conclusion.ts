@@ -1,12 +1,15 @@
-import { LockstepError, type Signal } from "../shared/errors.ts";
+import { LockstepError } from "../shared/errors.ts";
 import type { TrainingResult } from "../shared/events.ts";
 import type { Outcome } from "./machine/types.ts";
 import type { RunCheckpoints } from "./run-checkpoints.ts";
 
 interface Ending {
   readonly checkpoints: Pick<RunCheckpoints, "saveLast">;
-  /** @param checkpoint the last one's path, or empty */
-  readonly result: (checkpoint: string, interruptedBy?: Signal) => TrainingResult;
+  /**
+   * @param checkpoint the last one's path, or empty
+   * @param ending why it was not after all epochs
+   */
+  readonly result: (checkpoint: string, ending: Pick<TrainingResult, "interruptedBy" | "endedBy">) => TrainingResult;
   /** Tells the result to whoever watches. */
   readonly tell: (result: TrainingResult) => void;
 }
@@ -25,10 +28,17 @@ export async function conclude(outcome: Outcome, { checkpoints, result, tell }: 
     const lost = failure === undefined ? "" : `; ${failure.message}`;
     throw new LockstepError("not-enough-workers", outcome.message + saved + lost);
   }
-  const ended = outcome.type === "interrupted" ? result(path, outcome.signal) : result(path);
+  const ended = result(path, endingOf(outcome));
   tell(ended);
   if (failure !== undefined) throw failure;
   return ended;
+}
+
+function endingOf(
+  outcome: Extract<Outcome, { type: "done" | "interrupted" }>,
+): Pick<TrainingResult, "interruptedBy" | "endedBy"> {
+  if (outcome.type === "interrupted") return { interruptedBy: outcome.signal };
+  return outcome.early === undefined ? {} : { endedBy: outcome.early };
 }
 
 async function saveLast(

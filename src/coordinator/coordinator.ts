@@ -188,10 +188,15 @@ export class Coordinator {
     };
   }
 
+  /** Whether all work is done, or given up: what is left is to save the weights and to tell the result. */
+  get isOver(): boolean {
+    return this.#isRunning && this.#state.phase.type === "finished";
+  }
+
   /** A sentence: why workers cannot join now and be given work; undefined when they can. */
   unready(): string | undefined {
     if (!this.#isRunning) return "the run has not begun: workers cannot join yet";
-    return this.#state.phase.type === "finished" ? "the run is over: no worker is needed any more" : undefined;
+    return this.isOver ? "the run is over: no worker is needed any more" : undefined;
   }
 
   /** The workers that are welcome now. */
@@ -330,8 +335,11 @@ export class Coordinator {
         this.#commitStep(effect.step);
         break;
       case "epoch-evaluated":
-        this.#emit(this.#events.epoch(effect.epoch, effect.correct));
+        this.#emit(this.#events.epoch(effect));
         this.#checkpoints.epochEvaluated();
+        break;
+      case "end-evaluated":
+        this.#emit(this.#events.end(this.#model.step, effect.correct));
         break;
       case "report":
         this.#emit(effect.event);
@@ -348,9 +356,9 @@ export class Coordinator {
   #applySlice(step: number, slice: SliceName): void {
     const { config } = this.#options;
     this.#reduction.clip(config.clipNorm);
-    const rate = learningRate(config, step, this.#plan.totalSteps);
+    const rate = learningRate(config, step, this.#plan);
     const sum = this.#reduction.total(slice);
-    this.#model.applySlice(slice, sum, rate);
+    this.#model.applySlice(slice, sum, rate, config.weightDecay);
     if (config.clipNorm === undefined && this.#events.measuresNorm(step)) this.#gradientNorm.add(slice, sum);
   }
 
@@ -381,11 +389,11 @@ export class Coordinator {
     const { clock, runDir } = this.#options;
     return conclude(outcome, {
       checkpoints: this.#checkpoints,
-      result: (checkpoint, interruptedBy) =>
+      result: (checkpoint, ending) =>
         this.#statistics.result(clock.now(), {
           weightsSha256: stateSha256(this.#model.average),
           ...{ runDir, checkpoint, samplesLost: this.#coverage.lost, samplesRepeated: this.#coverage.repeated },
-          ...(interruptedBy === undefined ? {} : { interruptedBy }),
+          ...ending,
         }),
       tell: (result) => this.#emit({ type: "finished", result }),
     });

@@ -8,7 +8,7 @@ const MARKS = { dense: 1, conv: 2 } as const satisfies Record<SliceName, number>
 
 type CoveredPlan = Pick<
   RunPlan,
-  "trainSamples" | "epochOf" | "shardCountOf" | "shard" | "samplesOfEpochBefore" | "batchSizeOf"
+  "trainSamples" | "validationSamples" | "epochOf" | "shardCountOf" | "shard" | "samplesOfEpochBefore" | "batchSizeOf"
 >;
 
 /**
@@ -17,7 +17,7 @@ type CoveredPlan = Pick<
  */
 export class Coverage {
   readonly #plan: CoveredPlan;
-  /** By sample: which slices it has counted in, in this epoch. */
+  /** By sample, of those held out as well, which never count: which slices it has counted in, in this epoch. */
   readonly #marks: Uint8Array;
   /** Marks of this epoch, by slice. */
   readonly #counted: Record<SliceName, number> = { dense: 0, conv: 0 };
@@ -28,7 +28,7 @@ export class Coverage {
   /** @param start steps done before: those of the epoch under way are taken to have counted as planned */
   constructor(plan: CoveredPlan, start = 0) {
     this.#plan = plan;
-    this.#marks = new Uint8Array(plan.trainSamples);
+    this.#marks = new Uint8Array(plan.trainSamples + plan.validationSamples);
     this.#epoch = plan.epochOf(start);
     for (let step = start - 1; step >= 0 && plan.epochOf(step) === this.#epoch; step--) {
       for (let shard = 0; shard < plan.shardCountOf(step); shard++) {

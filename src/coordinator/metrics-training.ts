@@ -1,5 +1,5 @@
 import type { TrainingConfig } from "../shared/config.ts";
-import type { TrainingEvent } from "../shared/events.ts";
+import type { Evaluation, TrainingEvent } from "../shared/events.ts";
 import { BucketCounts } from "../shared/metrics/bucket-counts.ts";
 import type { MetricRegistry } from "../shared/metrics/registry.ts";
 import { Throughput } from "./throughput.ts";
@@ -28,6 +28,8 @@ export class TrainingMetrics {
   #trainLoss: number | undefined;
   #trainAccuracy: number | undefined;
   #testAccuracy: number | undefined;
+  #validationAccuracy: number | undefined;
+  #bestEpoch: number | undefined;
   #learningRate: number | undefined;
   #gradientNorm: number | undefined;
   #runSteps: number | undefined;
@@ -73,16 +75,25 @@ export class TrainingMetrics {
         return;
       case "epoch":
         this.#trainLoss = event.trainLoss;
-        this.#testAccuracy = event.testAccuracy;
         this.#trainAccuracy = event.trainAccuracy;
+        if (event.isBest) this.#bestEpoch = event.epoch;
         this.#epochsCovered += 1;
-        this.#throughput.skip(this.#now());
+        this.#evaluated(event);
+        return;
+      case "end-evaluated":
+        this.#evaluated(event);
         return;
       case "finished":
         this.#isFinished = true;
         return;
       default:
     }
+  }
+
+  #evaluated({ testAccuracy, validationAccuracy }: Evaluation): void {
+    this.#testAccuracy = testAccuracy;
+    this.#validationAccuracy = validationAccuracy ?? undefined;
+    this.#throughput.skip(this.#now());
   }
 
   #addLearning(registry: MetricRegistry): void {
@@ -95,8 +106,18 @@ export class TrainingMetrics {
     );
     registry.gauge(
       "lockstep_test_accuracy_ratio",
-      "Accuracy on the test set after the last epoch, from 0 to 1.",
+      "Accuracy on the test set in the last evaluation, from 0 to 1.",
       () => this.#testAccuracy,
+    );
+    registry.gauge(
+      "lockstep_validation_accuracy_ratio",
+      "Accuracy on the images held out for validation in the last evaluation, from 0 to 1.",
+      () => this.#validationAccuracy,
+    );
+    registry.gauge(
+      "lockstep_best_epoch",
+      "Epoch after which the fewest validation images were wrong, of equals the first; from 1.",
+      () => this.#bestEpoch,
     );
     registry.gauge("lockstep_learning_rate", "Learning rate of the last step.", () => this.#learningRate);
     registry.gauge(

@@ -14,6 +14,7 @@ import type { VectorPool } from "../shared/vector/vector-pool.ts";
 import { poolFor } from "../shared/transport/payload-pool.ts";
 import { FRESH_MEMORY, type PayloadMemory } from "../shared/transport/transport.ts";
 import { adamFactors } from "./adam.ts";
+import { decay } from "./weight-decay.ts";
 
 /** A version's slices. `p` is the slice of the state vector; `m` and `v` cover its parameters. */
 type Version = Record<SliceName, Moments>;
@@ -129,12 +130,15 @@ export class ModelState {
   /**
    * Computes one slice of the next version from the step's summed contributions.
    * @param sum the slice's sum over all shards
+   * @param weightDecay AdamW's: see `decay`
    */
-  applySlice(name: SliceName, sum: Vector, learningRate: number): void {
+  applySlice(name: SliceName, sum: Vector, learningRate: number, weightDecay = 0): void {
     invariant(this.#next[name] === undefined, `slice ${name} of step ${this.#step} was applied twice`);
     const old = this.#current[name];
     const next = { p: this.#pools[name].borrow(), ...this.#nextMoments.slices[name] };
-    this.#memory.adam(old, sum, next, SLICES[name].parameterLength, adamFactors(learningRate, this.#step + 1));
+    const p = weightDecay === 0 ? old.p : decay(this.#memory, name, old.p, next.p, learningRate * weightDecay);
+    const { parameterLength } = SLICES[name];
+    this.#memory.adam({ ...old, p }, sum, next, parameterLength, adamFactors(learningRate, this.#step + 1));
     if (name === "dense") {
       moveStatistics(old.p.values, sum.values, next.p.values);
       this.#sums = { lossSum: sum.values[LOSS_IN_DENSE] ?? 0, correct: sum.values[CORRECT_IN_DENSE] ?? 0 };

@@ -2,6 +2,7 @@ import type { TrainingConfig } from "../shared/config.ts";
 import { MessageCounts } from "../shared/metrics/message-counts.ts";
 import { encode } from "../shared/protocol/codec.ts";
 import type { CoordinatorMessage } from "../shared/protocol/messages.ts";
+import { samplesPerStep } from "../shared/samples-per-step.ts";
 import type { CoordinatorTransport, PeerId } from "../shared/transport/transport.ts";
 import type { Effect } from "./machine/types.ts";
 import type { ModelState } from "./model-state.ts";
@@ -31,9 +32,13 @@ export class Outbox {
 
   welcome({ peer, session, name }: EffectOf<"welcome">): void {
     const { config, runDir } = this.#surroundings;
-    const { seed, augment, shardSize, batchSize } = config;
-    const largestShard = Math.min(shardSize, batchSize, this.#plan.trainSamples);
-    this.send(peer, { type: "welcome", session, name, runId: runDir, seed, augment, shardSize: largestShard });
+    const { seed, augment, labelSmoothing, shardSize } = config;
+    const { trainSamples, validationSamples } = this.#plan;
+    const largestShard = Math.min(shardSize, samplesPerStep(config), trainSamples);
+    this.send(peer, {
+      ...{ type: "welcome", session, name, runId: runDir, seed, augment, labelSmoothing, shardSize: largestShard },
+      ...{ trainSamples: trainSamples + validationSamples, validationSamples },
+    });
   }
 
   parameters({ peer, session, version, slice, averaged }: EffectOf<"send-parameters">): void {

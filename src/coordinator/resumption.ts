@@ -4,6 +4,8 @@ import { DECISIVE_OPTIONS, type TrainingConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import { LockstepError } from "../shared/errors.ts";
 import { formatCount, formatPlural } from "../shared/format.ts";
+import { defaultOf } from "../shared/option-default.ts";
+import { hasNoPatience } from "./machine/course.ts";
 import { FROM_SCRATCH, type Start } from "./machine/types.ts";
 import type { RunPlan } from "./plan.ts";
 
@@ -18,7 +20,16 @@ export interface Resumption {
 export function startOf(resumption: Resumption | undefined): Start {
   if (resumption === undefined) return FROM_SCRATCH;
   const { step, progress } = resumption.checkpoint;
-  return { step, evaluatedEpochs: progress.evaluatedEpochs };
+  const { evaluatedEpochs, validation } = progress;
+  if (validation === undefined) return { step, evaluatedEpochs };
+  const { samples, best } = validation;
+  return { step, evaluatedEpochs, best: { epoch: best.epoch - 1, correct: samples - best.errors } };
+}
+
+/** Whether nothing is left to do: all epochs are done, or early stopping has ended the run. */
+export function isComplete({ epochs, patience }: TrainingConfig, resumption: Resumption | undefined): boolean {
+  const { evaluatedEpochs, best } = startOf(resumption);
+  return evaluatedEpochs >= epochs || hasNoPatience({ patience }, evaluatedEpochs, best);
 }
 
 /**
@@ -41,7 +52,7 @@ export function requireSameRun(
     );
   }
   const problems = DECISIVE_OPTIONS.flatMap((key) => {
-    const [given, before] = [config[key], checkpoint.config[key]];
+    const [given, before] = [config[key], checkpoint.config[key] ?? defaultOf(key)];
     if (given === before) return [];
     const problem = key === "epochs" ? epochsProblem(config, plan, checkpoint) : difference(key, given, before);
     return problem === undefined ? [] : [`${problem} (${path})`];

@@ -1,6 +1,7 @@
 import type { TrainingConfig } from "../shared/config.ts";
-import type { TrainingEvent } from "../shared/events.ts";
+import type { Evaluation, TrainingEvent } from "../shared/events.ts";
 import { isMeasured } from "./gradient-norm.ts";
+import type { Correct, Effect } from "./machine/types.ts";
 import type { StepSums } from "./model-state.ts";
 import type { RunPlan } from "./plan.ts";
 import type { RunStatistics } from "./run-statistics.ts";
@@ -51,19 +52,14 @@ export class RunEvents {
       stepInEpoch: (step % this.#plan.stepsPerEpoch) + 1,
       step: step + 1,
       loss: lossSum / samples,
-      learningRate: learningRate(this.#config, step, this.#plan.totalSteps),
+      learningRate: learningRate(this.#config, step, this.#plan),
       samples,
       correct,
       ...measured,
     };
   }
 
-  /**
-   * @param epoch from 0
-   * @param correct of the test images
-   */
-  epoch(epoch: number, correct: number): TrainingEvent {
-    const { testSamples } = this.#plan;
+  epoch({ epoch, correct, isBest }: Extract<Effect, { type: "epoch-evaluated" }>): TrainingEvent {
     const { ms, samples } = this.#epoch;
     this.#epoch = { ms: 0, samples: 0 };
     return {
@@ -71,10 +67,30 @@ export class RunEvents {
       epoch: epoch + 1,
       trainLoss: this.#statistics.trainLoss ?? 0,
       trainAccuracy: this.#statistics.trainAccuracy ?? 0,
-      testAccuracy: correct / testSamples,
-      testErrors: testSamples - correct,
-      testSamples,
+      ...this.#evaluation(correct),
+      isBest,
       samplesPerSecond: ms > 0 ? samples / (ms / 1000) : 0,
+    };
+  }
+
+  /**
+   * Of the weights with which the run ends amid an epoch.
+   * @param step steps done
+   */
+  end(step: number, correct: Correct): TrainingEvent {
+    return { type: "end-evaluated", step, ...this.#evaluation(correct) };
+  }
+
+  #evaluation({ test, validation }: Correct): Evaluation {
+    const { testSamples, validationSamples } = this.#plan;
+    const isValidated = validationSamples > 0;
+    return {
+      testAccuracy: test / testSamples,
+      testErrors: testSamples - test,
+      testSamples,
+      validationAccuracy: isValidated ? validation / validationSamples : null,
+      validationErrors: isValidated ? validationSamples - validation : null,
+      validationSamples,
     };
   }
 }

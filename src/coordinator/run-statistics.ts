@@ -1,7 +1,10 @@
 import type { Checkpoint, CheckpointProgress } from "../shared/checkpoint.ts";
-import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
+import type { ValidationProgress } from "../shared/checkpoint-progress.ts";
+import type { Evaluation, TrainingEvent, TrainingResult } from "../shared/events.ts";
 import type { Setting } from "./advice.ts";
 import { EfficiencyMeter } from "./efficiency.ts";
+
+type EpochEvent = Extract<TrainingEvent, { type: "epoch" }>;
 
 /** What a resumed run has come to before. */
 export interface Before {
@@ -28,6 +31,9 @@ export class RunStatistics {
   #epochCorrect = 0;
   #testErrors: number | null = null;
   #testSamples = 0;
+  #validation: ValidationProgress | undefined;
+  /** Of the weights amid an epoch, with which the run ended. */
+  #end: Evaluation | undefined;
   #workers = 0;
   #workersLost = 0;
   #shardsReassigned = 0;
@@ -46,6 +52,7 @@ export class RunStatistics {
     this.#epochs = progress.evaluatedEpochs;
     this.#testErrors = progress.testErrors;
     this.#testSamples = progress.testSamples;
+    this.#validation = progress.validation;
     this.#epochLossSum = progress.epochLossSum;
     this.#epochSamples = progress.epochSamples;
     this.#epochCorrect = progress.epochCorrect;
@@ -58,6 +65,7 @@ export class RunStatistics {
       evaluatedEpochs: this.#epochs,
       testErrors: this.#testErrors,
       testSamples: this.#testSamples,
+      ...(this.#validation === undefined ? {} : { validation: this.#validation }),
       epochLossSum: this.#epochLossSum,
       epochCorrect: this.#epochCorrect,
       epochSamples: this.#epochSamples,
@@ -97,6 +105,11 @@ export class RunStatistics {
         this.#epochs = event.epoch;
         this.#testErrors = event.testErrors;
         this.#testSamples = event.testSamples;
+        this.#validation = validated(this.#validation, event);
+        break;
+      case "end-evaluated":
+        this.#lastAt = at;
+        this.#end = event;
         break;
       case "workers-chosen":
         // The steps before were there to find that out.
@@ -119,13 +132,12 @@ export class RunStatistics {
     endedAt: number,
     rest: Pick<
       TrainingResult,
-      "weightsSha256" | "runDir" | "checkpoint" | "samplesLost" | "samplesRepeated" | "interruptedBy"
+      "weightsSha256" | "runDir" | "checkpoint" | "samplesLost" | "samplesRepeated" | "interruptedBy" | "endedBy"
     >,
   ): TrainingResult {
     const trainSeconds = (this.#lastAt - (this.#firstStepAt ?? this.#lastAt)) / 1000;
     return {
-      testAccuracy: this.#testErrors === null ? null : (this.#testSamples - this.#testErrors) / this.#testSamples,
-      testErrors: this.#testErrors,
+      ...this.#quality(),
       trainLoss: this.trainLoss,
       epochs: this.#epochs,
       steps: this.#steps,
@@ -143,10 +155,46 @@ export class RunStatistics {
     };
   }
 
+  /** Of the best weights where validation tells which those are, otherwise of the last that were evaluated. */
+  #quality(): Quality {
+    const [end, best] = [this.#end, this.#validation?.best];
+    if (end !== undefined && (best === undefined || (end.validationErrors ?? Infinity) < best.errors)) {
+      const { testAccuracy, testErrors, validationAccuracy, validationErrors } = end;
+      return { testAccuracy, testErrors, validationAccuracy, validationErrors, bestEpoch: null };
+    }
+    const testErrors = best?.testErrors ?? this.#testErrors;
+    const validationErrors = best?.errors ?? null;
+    return {
+      testAccuracy: accuracy(testErrors, this.#testSamples),
+      testErrors,
+      validationAccuracy: accuracy(validationErrors, this.#validation?.samples ?? 0),
+      validationErrors,
+      bestEpoch: best?.epoch ?? null,
+    };
+  }
+
   /** The engines that computed, in words: normally one. */
   get engine(): string {
     return [...this.#engines].sort().join("+") || NO_ENGINE;
   }
+}
+
+type Quality = Pick<
+  TrainingResult,
+  "testAccuracy" | "testErrors" | "validationAccuracy" | "validationErrors" | "bestEpoch"
+>;
+
+function accuracy(errors: number | null, samples: number): number | null {
+  return errors === null ? null : (samples - errors) / samples;
+}
+
+function validated(
+  before: ValidationProgress | undefined,
+  { epoch, isBest, testErrors, validationErrors: errors, validationSamples: samples }: EpochEvent,
+): ValidationProgress | undefined {
+  if (errors === null) return undefined;
+  const best = isBest || before === undefined ? { epoch, errors, testErrors } : before.best;
+  return { samples, errors, best };
 }
 
 /** There are four; but whoever can join can claim any name. */

@@ -1,4 +1,4 @@
-import type { TrainingEvent } from "../shared/events.ts";
+import type { Evaluation, TrainingEvent } from "../shared/events.ts";
 import { Narrative } from "./log/narrative.ts";
 import { Throughput } from "./throughput.ts";
 
@@ -24,6 +24,8 @@ export class RunStatus {
   #throughput: Throughput;
   #step: Extract<TrainingEvent, { type: "step" }> | undefined;
   #epoch: Extract<TrainingEvent, { type: "epoch" }> | undefined;
+  #evaluation: Evaluation | undefined;
+  #bestEpoch: number | undefined;
   #totalSteps = 0;
   #checkpoint: { readonly step: number; readonly path: string; readonly time: string | null } | undefined;
   #isFinished = false;
@@ -52,7 +54,12 @@ export class RunStatus {
         this.#throughput = new Throughput(this.#options.now());
         break;
       case "epoch":
-        this.#epoch = event;
+        this.#epoch = this.#evaluation = event;
+        if (event.isBest) this.#bestEpoch = event.epoch;
+        this.#throughput.skip(this.#options.now());
+        break;
+      case "end-evaluated":
+        this.#evaluation = event;
         this.#throughput.skip(this.#options.now());
         break;
       case "checkpoint":
@@ -77,7 +84,9 @@ export class RunStatus {
       epoch: this.#step?.epoch ?? null,
       trainLoss: this.#epoch?.trainLoss ?? null,
       trainAccuracy: this.#epoch?.trainAccuracy ?? null,
-      testAccuracy: this.#epoch?.testAccuracy ?? null,
+      testAccuracy: this.#evaluation?.testAccuracy ?? null,
+      validationAccuracy: this.#evaluation?.validationAccuracy ?? null,
+      bestEpoch: this.#bestEpoch ?? null,
       samplesPerSecond,
       etaSeconds: this.#etaSeconds(samplesPerSecond),
       checkpoint: this.#checkpoint ?? null,

@@ -41,6 +41,7 @@ const PHASE_OF = {
   reject: "decide",
   "commit-step": "adam",
   "epoch-evaluated": "decide",
+  "end-evaluated": "decide",
   report: "decide",
   finish: "decide",
 } as const satisfies Record<Effect["type"], CoordinatorPhase>;

@@ -3,7 +3,8 @@ import { systemClock } from "../shared/clock.ts";
 import type { CoordinatorConfig, TrainConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
 import type { TrainingEvent, TrainingResult } from "../shared/events.ts";
-import { httpUrl, MonitoringServer } from "../shared/http.ts";
+import { MonitoringServer } from "../shared/http.ts";
+import { httpUrl } from "../shared/page-server.ts";
 import type { CoordinatorTransport } from "../shared/transport/transport.ts";
 import { Coordinator } from "./coordinator.ts";
 import { EventRecording } from "./event-recording.ts";
@@ -14,7 +15,7 @@ import { Observers } from "./observers.ts";
 import { openRun } from "./opened-run.ts";
 import { RunPlan } from "./plan.ts";
 import { ReportedCheckpoints } from "./reported-checkpoints.ts";
-import { engineWatch, type Resumption } from "./resumption.ts";
+import { engineWatch, isComplete, type Resumption } from "./resumption.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { RunStatus } from "./run-status.ts";
 import { TraceFile } from "./trace-file.ts";
@@ -132,7 +133,7 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
     return {
       coordinator: created,
       runDir,
-      isComplete: resumption !== undefined && resumption.checkpoint.progress.evaluatedEpochs >= config.epochs,
+      isComplete: isComplete(config, resumption),
       metricsUrl,
       tell: emit,
       run: async () => {

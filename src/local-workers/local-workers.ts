@@ -25,6 +25,8 @@ const NOT_A_SENTENCE = /^(\s|[-^}]|Node\.js v|$)/;
 export interface LocalWorkersOptions {
   readonly count: number;
   readonly launch: Launch;
+  /** The run is over: whoever leaves now is told to, and not missed. The last checkpoint may still be being written. */
+  readonly isOver: () => boolean;
   readonly clock: Pick<Clock, "now">;
   /** Fewer than `needed` are left, and none will be started again; with the last one's exit code. */
   readonly needed: number;
@@ -115,7 +117,7 @@ export class LocalWorkers {
   #exited(slot: Slot, { reason, code, killed = false, stack }: LocalExit, lastWords: string): void {
     const name = slot.worker?.name ?? "a worker";
     slot.worker = undefined;
-    if (this.#closing) return;
+    if (this.#closing || this.#options.isOver()) return;
     if (stack !== undefined) this.#passOn(slot, name, stack);
     slot.deaths = afterDeath(slot.deaths, this.#options.clock.now(), this.#progress, killed);
     // Bad usage and refused data would be the same next time.
@@ -134,7 +136,7 @@ export class LocalWorkers {
     clearTimeout(slot.next?.timer);
     const timer = setTimeout(() => {
       slot.next = undefined;
-      this.#start(slot);
+      if (!this.#options.isOver()) this.#start(slot);
     }, afterMs);
     slot.next = { timer, dueMs: this.#options.clock.now() + afterMs };
   }

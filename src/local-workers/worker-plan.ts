@@ -3,6 +3,7 @@ import { flagName } from "../shared/config-resolve.ts";
 import type { TrainConfig } from "../shared/config.ts";
 import { LockstepError } from "../shared/errors.ts";
 import { formatPlural } from "../shared/format.ts";
+import { samplesPerStep } from "../shared/samples-per-step.ts";
 import { type FoundGpus, foundText, type Gpu } from "../worker/gpus/gpu.ts";
 
 /** Which workers `train` starts, and what each computes on. Pure. */
@@ -55,29 +56,30 @@ function chosenGpus({ gpus: wanted }: TrainConfig, found: FoundGpus): readonly G
   });
 }
 
-/** A worker on each GPU, or as many as are asked for in turns; more than a batch has shards would only wait. */
+/** A worker on each GPU, or as many as are asked for in turns; more than a step has shards would only wait. */
 function onePerGpu(config: TrainConfig, chosen: readonly Gpu[]): Pick<WorkerPlan, "gpus" | "warning"> {
   const problem = moreWorkersThanGpus(config, chosen.length, flagName);
   if (problem !== undefined) throw new LockstepError("usage", problem);
-  const { workers, minWorkers, batchSize, shardSize } = config;
-  const shards = Math.ceil(batchSize / shardSize);
+  const { workers, minWorkers, shardSize, accumulate } = config;
+  const samples = samplesPerStep(config);
+  const shards = Math.ceil(samples / shardSize);
   const count = workers === "auto" ? Math.max(minWorkers, Math.min(chosen.length, shards)) : workers;
   const gpus = Array.from({ length: count }, (_, place) => chosen[place % chosen.length]);
   if (workers !== "auto" || count >= chosen.length) return { gpus };
   const warning =
-    `${count} of ${chosen.length} GPUs are used: a batch of ${batchSize} has ${formatPlural(shards, "shard")}; ` +
-    `use --batch-size ${chosen.length * shardSize} or more`;
+    `${count} of ${chosen.length} GPUs are used: a step of ${samples} samples has ${formatPlural(shards, "shard")}; ` +
+    `use --batch-size ${Math.ceil((chosen.length * shardSize) / accumulate)} or more`;
   return { gpus, warning };
 }
 
 /**
- * More workers than cores, or than shards in a batch, would only wait; but as many as must be ready are started. With
+ * More workers than cores, or than shards in a step, would only wait; but as many as must be ready are started. With
  * "auto" the run then finds out how many of them it is best to use.
  */
 function countWithout(config: TrainConfig, cores: number): number {
-  const { workers, minWorkers, batchSize, shardSize } = config;
+  const { workers, minWorkers, shardSize } = config;
   if (workers !== "auto") return workers;
   // All of them would compute on the same GPU.
   if (engineOf(config) === "webgpu") return Math.max(1, minWorkers);
-  return Math.max(1, minWorkers, Math.min(cores, Math.ceil(batchSize / shardSize)));
+  return Math.max(1, minWorkers, Math.min(cores, Math.ceil(samplesPerStep(config) / shardSize)));
 }

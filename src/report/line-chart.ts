@@ -12,7 +12,7 @@ export interface Point {
 }
 
 /** A class of the style sheet, which gives the line its colour; a `series-` is of a page that draws many lines. */
-export type Look = "first" | "second" | "faint" | `series-${number}`;
+export type Look = "first" | "second" | "third" | "faint" | `series-${number}`;
 
 export interface Line {
   readonly name: string;

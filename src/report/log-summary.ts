@@ -14,6 +14,7 @@ export interface LogEntry {
 /** What people may want to read about: what went wrong, and how the run went on. */
 const NOTEWORTHY: ReadonlySet<string> = new Set([
   ...["run-resumed", "run-failed", "worker-lost", "worker-late", "checkpoint-failed", "waiting", "warning"],
+  "end-evaluated",
 ]);
 
 /** The newest entries that are kept, and how much of each message. */
@@ -28,10 +29,28 @@ const entry = z.object({
   msg: z.string(),
 });
 
+/** What a run counted of the weights with which it ended amid an epoch. */
+export interface EndEvaluation {
+  readonly testAccuracy: number;
+  readonly testErrors: number;
+  readonly validationAccuracy: number | null;
+  readonly validationErrors: number | null;
+}
+
+const endEvaluation = z.object({
+  event: z.literal("end-evaluated"),
+  step: z.int(),
+  testAccuracy: z.number(),
+  testErrors: z.int(),
+  validationAccuracy: z.number().nullable(),
+  validationErrors: z.int().nullable(),
+});
+
 export class LogSummary {
   readonly #counts = new Map<string, number>();
   readonly #entries: LogEntry[] = [];
   #noteworthy = 0;
+  #end: z.infer<typeof endEvaluation> | undefined;
 
   /** What is no line of a log is passed over: nothing but this table depends on it. */
   add(line: string): void {
@@ -44,6 +63,7 @@ export class LogSummary {
     const { data } = entry.safeParse(found);
     if (data === undefined) return;
     const { time, event, worker, step, msg } = data;
+    this.#end = endEvaluation.safeParse(found).data ?? this.#end;
     this.#counts.set(event, (this.#counts.get(event) ?? 0) + 1);
     if (!NOTEWORTHY.has(event)) return;
     this.#noteworthy += 1;
@@ -54,6 +74,11 @@ export class LogSummary {
 
   count(event: string): number {
     return this.#counts.get(event) ?? 0;
+  }
+
+  /** Of the weights after so many steps; undefined where the run did not end there amid an epoch, its time being up. */
+  endEvaluation(step: number): EndEvaluation | undefined {
+    return this.#end?.step === step ? this.#end : undefined;
   }
 
   /** In the order in which they were written. */

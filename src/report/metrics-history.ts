@@ -10,6 +10,9 @@ export interface EpochRow {
   readonly trainAccuracy: number | null;
   readonly testAccuracy: number | null;
   readonly testErrors: number | null;
+  /** Null where no images are held out for validation. */
+  readonly validationAccuracy: number | null;
+  readonly validationErrors: number | null;
   readonly samplesPerSecond: number | null;
 }
 
@@ -58,6 +61,9 @@ const epoch = z.object({
   trainAccuracy: measured,
   testAccuracy: measured,
   testErrors: measured,
+  // Lines of earlier versions lack these.
+  validationAccuracy: measured.default(null),
+  validationErrors: measured.default(null),
   samplesPerSecond: measured,
 });
 

@@ -47,9 +47,10 @@ function engineSetting(engine: string): Setting[] {
 }
 
 function settingOf(key: string, config: Config): Setting {
-  const value = config[key];
   const schema = key in SHAPE ? SHAPE[key as keyof typeof SHAPE] : undefined;
   const fallback = schema === undefined ? undefined : describeOption(schema).default;
+  // A run of before there was the option was trained with its default.
+  const value = config[key] ?? fallback;
   const text = value === undefined ? undefined : typeof value === "string" ? value : JSON.stringify(value);
   return { flag: flagName(key), value: text, isDefault: value === fallback };
 }

@@ -7,6 +7,7 @@ import { readCheckpoint } from "../shared/checkpoint-file.ts";
 import { type Checkpoint, stateSha256 } from "../shared/checkpoint.ts";
 import { LockstepError, messageOf } from "../shared/errors.ts";
 import { parseRunRecord, type RunRecord } from "../shared/run-record.ts";
+import { type JudgedWeights, judgedWeights } from "./judged-weights.ts";
 
 export interface RunFiles {
   /** The folder's own name. */
@@ -15,6 +16,8 @@ export interface RunFiles {
   /** As it is seen from the folder, if it lies there. */
   readonly checkpointPath: string;
   readonly weightsSha256: string;
+  /** The weights that the report is of. */
+  readonly judged: JudgedWeights;
   /** Of the start that came to this checkpoint; undefined where it did not end in good order. */
   readonly record: RunRecord | undefined;
   /** Of an earlier start, after which the run went on. */
@@ -33,14 +36,15 @@ export async function readRun(runDir: string): Promise<RunFiles> {
   const { path, checkpoint, refused } = await newestCheckpoint(runDir, record);
   const weightsSha256 = stateSha256(checkpoint.state);
   const isOfRecord = record?.weightsSha256 === weightsSha256;
+  const own = isOfRecord ? record : undefined;
+  const checkpointPath = path.startsWith(join(runDir, "checkpoints")) ? `checkpoints/${basename(path)}` : path;
+  const { judged, note } = await judgedWeights(runDir, { checkpoint, path: checkpointPath, record: own });
   return {
     name: basename(resolve(runDir)),
-    checkpoint,
-    checkpointPath: path.startsWith(join(runDir, "checkpoints")) ? `checkpoints/${basename(path)}` : path,
-    weightsSha256,
-    record: isOfRecord ? record : undefined,
+    ...{ checkpoint, checkpointPath, weightsSha256, judged },
+    record: own,
     earlierRecord: isOfRecord ? undefined : record,
-    notes: refused,
+    notes: [...refused, ...(note === undefined ? [] : [note])],
   };
 }
 

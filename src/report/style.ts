@@ -3,14 +3,14 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --paper: #ffffff; --panel: #f6f7f9; --ink: #1b2430; --muted: #5c6878; --rule: #dde2e9;
-  --first: #1f5fbf; --second: #b45309; --faint: #7d8da3; --alarm: #b42318;
+  --first: #1f5fbf; --second: #b45309; --third: #0d7a5f; --faint: #7d8da3; --alarm: #b42318;
   --hit: 31, 95, 191; --mistake: 217, 119, 6; --invert: 1;
   --s1: #1f5fbf; --s2: #0e9384; --s3: #d97706; --s4: #8b5cf6; --s5: #db5a8b; --s6: #a3adba;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #12161c; --panel: #1a2029; --ink: #e4e9f0; --muted: #98a5b5; --rule: #2d3642;
-    --first: #6ea8fe; --second: #f0a44b; --faint: #8493a8; --alarm: #ff8a7a;
+    --first: #6ea8fe; --second: #f0a44b; --third: #5fd0ab; --faint: #8493a8; --alarm: #ff8a7a;
     --hit: 80, 140, 235; --mistake: 240, 150, 50; --invert: 0;
     --s1: #5b96ee; --s2: #2bb3a3; --s3: #e39a3c; --s4: #a487f5; --s5: #e57ba3; --s6: #6f7b8a;
   }
@@ -19,7 +19,7 @@ export const STYLE = `
   :root {
     color-scheme: light;
     --paper: #ffffff; --panel: #ffffff; --ink: #000000; --muted: #444444; --rule: #cccccc;
-    --first: #1f5fbf; --second: #b45309; --faint: #7d8da3; --alarm: #b42318;
+    --first: #1f5fbf; --second: #b45309; --third: #0d7a5f; --faint: #7d8da3; --alarm: #b42318;
     --hit: 31, 95, 191; --mistake: 217, 119, 6; --invert: 1;
     --s1: #1f5fbf; --s2: #0e9384; --s3: #d97706; --s4: #8b5cf6; --s5: #db5a8b; --s6: #a3adba;
   }
@@ -43,7 +43,7 @@ small { color: var(--muted); font-size: .8rem; }
 .muted { color: var(--muted); font-size: .9rem; }
 .alarm { color: var(--alarm); font-weight: 600; }
 .hash { color: var(--muted); font-size: .875rem; max-width: none; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.75rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .figures div { background: var(--panel); border: 1px solid var(--rule); border-radius: 8px; padding: .6rem .8rem; }
 .figures dt { color: var(--muted); font-size: .8rem; }
 .figures dd { margin: 0; font-size: 1.3rem; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -62,11 +62,13 @@ small { color: var(--muted); font-size: .8rem; }
 .first .line, .key.first path { stroke: var(--first); }
 .second .line, .key.second path { stroke: var(--second); }
 .second .line, .key.second path { stroke-dasharray: 5 3.5; }
+.third .line, .key.third path { stroke: var(--third); stroke-dasharray: 1.5 4; }
 .faint .line, .key.faint path { stroke: var(--faint); stroke-width: 1; }
 .faint .band { fill: var(--faint); opacity: .25; }
-.first .band, .second .band { display: none; }
+.first .band, .second .band, .third .band { display: none; }
 .first circle { fill: var(--first); }
 .second circle { fill: var(--second); }
+.third circle { fill: var(--third); }
 .faint circle { fill: var(--faint); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1.5rem 2.5rem; align-items: start; }
 .pair > * { min-width: 0; }
@@ -80,6 +82,8 @@ thead th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
 .numbers th, .numbers td { text-align: right; }
 .numbers th:first-child, .numbers td:first-child, .named td:last-child, .named th:last-child { text-align: left; }
 .phases td:nth-child(even), .phases th:nth-child(even) { text-align: right; padding-right: 2rem; }
+.numbers .best > * { background: var(--panel); font-weight: 600; color: var(--ink); }
+.best small { font-weight: 600; color: var(--third); }
 .facts { width: 100%; }
 .facts th { font-weight: 400; color: var(--muted); width: 11rem; padding-left: 0; }
 .facts td { overflow-wrap: anywhere; }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isJustEvaluated } from "../shared/checkpoint-progress.ts";
 import { type Dataset, loadDataset } from "../shared/data/dataset.ts";
 import { LockstepError, messageOf } from "../shared/errors.ts";
+import { savedSamplesPerStep } from "../shared/samples-per-step.ts";
 import { replaceFile } from "../shared/whole-file.ts";
 import { classNames } from "./class-names.ts";
 import { linesOf } from "./file-lines.ts";
@@ -11,7 +12,7 @@ import { LogSummary } from "./log-summary.ts";
 import { type HistoryEnd, MetricsHistory } from "./metrics-history.ts";
 import { predict } from "./predictions.ts";
 import { reportPage } from "./page.ts";
-import type { ReportContent } from "./report-content.ts";
+import type { ReportContent, ReportedValidation } from "./report-content.ts";
 import { readRun, type RunFiles } from "./run-files.ts";
 
 const REPORT = "report.html";
@@ -43,15 +44,16 @@ export async function writeReport({ runDir, data }: ReportRequest): Promise<Writ
   requireSameData(run, dataset);
   const end = endOf(run, dataset);
   const { test, train } = dataset;
+  const log = await readLog(join(runDir, "log.ndjson"));
   const content: ReportContent = {
     run,
     ...{ epochs: Math.max(end.evaluatedEpochs, numberIn(checkpoint.config, "epochs") ?? 0), end },
     data: { name: dataset.name, trainSamples: train.count, testSamples: test.count },
     classes: classNames(folder),
     history: await readMetrics(join(runDir, "metrics.ndjson"), end),
-    log: await readLog(join(runDir, "log.ndjson")),
-    predictions: await predict(checkpoint.state, test, WORST),
-    runErrors: isJustEvaluated(checkpoint) ? checkpoint.progress.testErrors : null,
+    log,
+    predictions: await predict(run.judged.checkpoint.state, test, WORST),
+    ...countsOf(run, log),
   };
   const path = join(runDir, REPORT);
   try {
@@ -71,10 +73,29 @@ function requireSameData({ checkpoint, checkpointPath }: RunFiles, { name, diges
   );
 }
 
+/** What the run itself counted of the judged weights. */
+function countsOf({ judged, record }: RunFiles, log: LogSummary): Pick<ReportContent, "runErrors" | "validation"> {
+  const { checkpoint, choice } = judged;
+  const { progress, step, config } = checkpoint;
+  const validation = (errors: number | null): ReportedValidation | undefined => {
+    const samples = progress.validation?.samples ?? numberIn(config, "validation");
+    return samples === undefined ? undefined : { samples, errors, bestEpoch: progress.validation?.best.epoch };
+  };
+  if (isJustEvaluated(checkpoint)) {
+    return { runErrors: progress.testErrors, validation: validation(progress.validation?.errors ?? null) };
+  }
+  if (choice === "end" && record !== undefined) {
+    return { runErrors: record.testErrors, validation: validation(record.validationErrors) };
+  }
+  const end = log.endEvaluation(step);
+  return { runErrors: end?.testErrors ?? null, validation: validation(end?.validationErrors ?? null) };
+}
+
 function endOf({ checkpoint }: RunFiles, { train }: Dataset): HistoryEnd {
   const { step, config, progress } = checkpoint;
-  const samples = Math.min(train.count, numberIn(config, "limitTrain") ?? train.count);
-  const stepsPerEpoch = Math.max(1, Math.ceil(samples / (numberIn(config, "batchSize") ?? 1)));
+  const available = Math.min(train.count, numberIn(config, "limitTrain") ?? train.count);
+  const samples = available - (numberIn(config, "validation") ?? 0);
+  const stepsPerEpoch = Math.max(1, Math.ceil(samples / (savedSamplesPerStep(config) ?? 1)));
   return { step, stepsPerEpoch, evaluatedEpochs: progress.evaluatedEpochs };
 }
 
@@ -103,7 +124,7 @@ function contradictions({ run, runErrors, predictions }: ReportContent): string[
   const { errors } = predictions.confusion;
   if (run.checkpoint.engine !== "wasm" || runErrors === null || errors === runErrors) return [];
   return [
-    `${run.checkpointPath} makes ${errors} test errors here, but made ${runErrors} in the run: one of the two machines ` +
+    `${run.judged.path} makes ${errors} test errors here, but made ${runErrors} in the run: one of the two machines ` +
       "does not compute as it should",
   ];
 }

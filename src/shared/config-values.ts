@@ -42,6 +42,15 @@ export function positiveNumber(max: number) {
     .register(valueInfo, { placeholder: "X", allowed, range: `at most ${max}` });
 }
 
+/** A finite number from `min` to `max`; as text `0.5`, `.5` or `5e-1`. */
+export function decimal(min: number, max: number) {
+  const allowed = `a number from ${min} to ${max}, such as 0.05`;
+  const number = z.number({ error: allowed }).min(min, allowed).max(max, allowed);
+  return z
+    .preprocess(decimalFromText, number)
+    .register(valueInfo, { placeholder: "X", allowed, range: `${min} to ${max}` });
+}
+
 /** A number from 0 up to, not including, 1; as text `0.998` or `.998`. */
 export function fraction() {
   const allowed = "a number from 0 to below 1, such as 0.998";

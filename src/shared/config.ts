@@ -8,8 +8,10 @@
 import { z } from "zod";
 import { computeConflict } from "./config-gpus.ts";
 import { networkConflict } from "./config-network.ts";
+import { stepConflict } from "./config-steps.ts";
 import {
   connectEndpoint,
+  decimal,
   fraction,
   gpuChoice,
   gpuChoices,
@@ -25,8 +27,6 @@ import {
   toggle,
 } from "./config-values.ts";
 
-const MAX_SHARDS_PER_BATCH = 2048;
-
 const training = {
   recipe: oneOf(["seed", "fast", "best"])
     .default("seed")
@@ -38,6 +38,18 @@ const training = {
   schedule: oneOf(["constant", "cosine", "one-cycle"])
     .default("constant")
     .describe("how the learning rate changes over the run"),
+  warmupEpochs: decimal(0, 10_000)
+    .exactOptional()
+    .describe("epochs in which the learning rate rises to --lr; none if not given, with one-cycle 15 % of the run"),
+  weightDecay: decimal(0, 1)
+    .default(0)
+    .describe("decay of the weights, not of biases and BatchNorm, apart from the gradient, as AdamW's"),
+  labelSmoothing: fraction()
+    .default(0)
+    .describe("how much of each label is spread evenly over all classes, in the loss that is trained"),
+  accumulate: integer(1, 65_536)
+    .default(1)
+    .describe("batches whose gradients make one step: the same as a --batch-size so many times as large"),
   ema: fraction()
     .default(0.998)
     .describe("how much of the weights' running average a step keeps; the average is what is tested and saved"),
@@ -45,6 +57,14 @@ const training = {
   clipNorm: positiveNumber(1_000_000)
     .exactOptional()
     .describe("scale gradients whose norm over all weights is larger down to it; not clipped if not given"),
+  validation: integer(0, 1_000_000_000)
+    .default(0)
+    .describe(
+      "training images to hold out, chosen by the seed; the best epoch is then the one with the fewest errors there",
+    ),
+  patience: integer(1, 10_000)
+    .exactOptional()
+    .describe("end the run after so many epochs without fewer errors on the --validation images"),
   seed: integer(0, Number.MAX_SAFE_INTEGER).default(1).describe("decides initial weights, order and distortion"),
 };
 
@@ -57,6 +77,12 @@ const data = {
 const trainingData = {
   ...data,
   limitTrain: integer(1, 1_000_000_000).exactOptional().describe("use only the first N training images"),
+};
+
+const limits = {
+  maxMinutes: positiveNumber(100_000)
+    .exactOptional()
+    .describe("end the run after so many minutes, with a last evaluation and a checkpoint to --resume from"),
 };
 
 const fleet = {
@@ -243,6 +269,24 @@ const predicted = {
     .describe("folder with classes.txt, which names the classes; that of the run's data if not given"),
 };
 
+const demonstrated = {
+  checkpoint: text("FILE", "the path of a checkpoint (.safetensors)")
+    .exactOptional()
+    .describe("the weights to show; the best of the newest run in runs/ if not given"),
+  data: text("DIR", "a folder with the four MNIST IDX files")
+    .exactOptional()
+    .describe("folder with test images to try and classes.txt; that of the run's data if not given"),
+};
+
+const demoAddress = {
+  port: integer(0, 65_535)
+    .exactOptional()
+    .describe("port of the page; 8080 if not given, or a free one where that is taken; 0 takes a free one"),
+  host: text("HOST", "a host name or address of this machine")
+    .default("127.0.0.1")
+    .describe("address that the page is served on"),
+};
+
 const preparation = {
   invert: oneOf(["auto", "yes", "no"])
     .default("auto")
@@ -321,7 +365,7 @@ export const COMMAND_OPTIONS = {
     Training: training,
     Data: trainingData,
     Workers: { ...localWorkers, ...fleet },
-    Checkpoints: checkpoints,
+    Checkpoints: { ...checkpoints, ...limits },
     Output: output,
     Metrics: metrics,
   },
@@ -330,7 +374,7 @@ export const COMMAND_OPTIONS = {
     Training: training,
     Data: trainingData,
     Workers: fleet,
-    Checkpoints: checkpoints,
+    Checkpoints: { ...checkpoints, ...limits },
     Output: output,
     Metrics: metrics,
   },
@@ -350,6 +394,7 @@ export const COMMAND_OPTIONS = {
   eval: { Input: { ...checkpoint, ...data }, Compute: { ...engine, ...gpu }, Output: json },
   export: { Input: trained, Output: { ...exported, ...quiet } },
   predict: { Input: predicted, Preparation: preparation, Compute: { ...engine, ...gpu }, Output: jsonLines },
+  demo: { Input: demonstrated, Network: demoAddress },
   keygen: { Output: { ...newKeys, ...quiet } },
   doctor: { Input: data, Output: json },
   bench: { Measuring: bench, Data: data, Output: reports },
@@ -367,7 +412,7 @@ export type CommandName = keyof typeof COMMAND_OPTIONS;
 export type OptionTable = Readonly<Record<string, z.ZodType>>;
 
 const trainingSchema = z.object({
-  ...{ ...training, ...trainingData, ...fleet, ...checkpoints },
+  ...{ ...training, ...trainingData, ...fleet, ...checkpoints, ...limits },
   ...{ ...output, ...metrics, ...derived },
 });
 
@@ -391,6 +436,7 @@ export const COMMAND_SCHEMAS = {
   eval: z.object({ ...checkpoint, ...data, ...engine, ...gpu, ...json }),
   export: z.object({ ...trained, ...exported, ...quiet }),
   predict: z.object({ ...predicted, ...preparation, ...engine, ...gpu, ...jsonLines }),
+  demo: z.object({ ...demonstrated, ...demoAddress }),
   keygen: z.object({ ...newKeys, ...quiet }),
   doctor: z.object({ ...data, ...json }),
   bench: z.object({ ...bench, ...data, ...reports }),
@@ -405,6 +451,7 @@ export type CoordinatorConfig = z.infer<typeof COMMAND_SCHEMAS.coordinator>;
 export type WorkerConfig = z.infer<typeof COMMAND_SCHEMAS.worker>;
 export type RelayConfig = z.infer<typeof COMMAND_SCHEMAS.relay>;
 export type PredictConfig = z.infer<typeof COMMAND_SCHEMAS.predict>;
+export type DemoConfig = z.infer<typeof COMMAND_SCHEMAS.demo>;
 export type EvalConfig = z.infer<typeof COMMAND_SCHEMAS.eval>;
 export type CompareConfig = z.infer<typeof COMMAND_SCHEMAS.compare>;
 export type ExportConfig = z.infer<typeof COMMAND_SCHEMAS.export>;
@@ -436,6 +483,7 @@ export const OPTIONS_OF_ONE_START: readonly (keyof CoordinatorConfig)[] = [
     "metricsPort",
     "metricsHost",
     "metricsTokenFile",
+    "maxMinutes",
     "key",
     "allow",
     "insecure",
@@ -457,17 +505,15 @@ export function conflict(
   config: Partial<TrainConfig & CoordinatorConfig & WorkerConfig>,
   name: (key: string) => string,
 ): string | undefined {
-  const { batchSize, shardSize, workers, minWorkers } = config;
-  if (batchSize !== undefined && shardSize !== undefined && Math.ceil(batchSize / shardSize) > MAX_SHARDS_PER_BATCH) {
-    return (
-      `${name("batchSize")} ${batchSize} in shards of ${name("shardSize")} ${shardSize} makes ` +
-      `${Math.ceil(batchSize / shardSize)} shards a step; allowed: at most ${MAX_SHARDS_PER_BATCH}`
-    );
+  const { workers, minWorkers, patience, validation } = config;
+  if (patience !== undefined && validation === 0) {
+    const images = `${name("validation")} images`;
+    return `${name("patience")} needs ${images}, whose errors tell whether an epoch was better; give some, such as 5000`;
   }
   if (typeof workers === "number" && minWorkers !== undefined && minWorkers > workers) {
     return `${name("minWorkers")} ${minWorkers} can never be reached with ${name("workers")} ${workers}; allowed: at most ${workers}`;
   }
-  return networkConflict(config, name) ?? computeConflict(config, name);
+  return stepConflict(config, name) ?? networkConflict(config, name) ?? computeConflict(config, name);
 }
 
 /**

@@ -106,7 +106,7 @@ export type TrainingEvent =
       /** Where that time went. */
       readonly phases: StepPhases;
     }
-  | {
+  | ({
       readonly type: "epoch";
       /** From 1. */
       readonly epoch: number;
@@ -114,12 +114,17 @@ export type TrainingEvent =
       readonly trainLoss: number;
       /** Mean over the epoch's samples, each as it was classified when its turn came, 0 to 1. */
       readonly trainAccuracy: number;
-      readonly testAccuracy: number;
-      readonly testErrors: number;
-      readonly testSamples: number;
+      /** Whether no epoch before had as few errors on the validation images; false where there are none. */
+      readonly isBest: boolean;
       /** Training samples a second over this epoch, evaluation not counted. */
       readonly samplesPerSecond: number;
-    }
+    } & Evaluation)
+  /** The run's time was up amid an epoch: its last weights were evaluated. */
+  | ({
+      readonly type: "end-evaluated";
+      /** Steps done. */
+      readonly step: number;
+    } & Evaluation)
   | { readonly type: "rejected"; readonly reason: string }
   /** Somebody was not let in, for want of the right key. Told every 10 s at most for each reason. */
   | {
@@ -152,6 +157,18 @@ export type TrainingEvent =
       readonly pid?: number;
     }
   | { readonly type: "finished"; readonly result: TrainingResult };
+
+/** How well the averaged weights classify images that they were not trained on. */
+export interface Evaluation {
+  /** 0 to 1. */
+  readonly testAccuracy: number;
+  readonly testErrors: number;
+  readonly testSamples: number;
+  /** Of the training images held out for validation, 0 to 1; null where there are none. */
+  readonly validationAccuracy: number | null;
+  readonly validationErrors: number | null;
+  readonly validationSamples: number;
+}
 
 /** What a step's time was spent on, on both sides. */
 export interface StepPhases {
@@ -230,9 +247,20 @@ export interface Efficiency {
 
 /** What a run comes to: the object that `--json` prints and the library returns. */
 export interface TrainingResult {
-  /** After the last epoch, 0 to 1; null when the run ended before its first epoch did. */
+  /**
+   * After the last epoch, 0 to 1; null when the run ended before its first evaluation. With validation images, of the
+   * weights that had the fewest errors on those.
+   */
   readonly testAccuracy: number | null;
   readonly testErrors: number | null;
+  /** Of the same weights, on the validation images; null where there are none. */
+  readonly validationAccuracy: number | null;
+  readonly validationErrors: number | null;
+  /**
+   * The epoch after which these were the weights, from 1: `checkpoints/best`. Null without validation images, and where
+   * the last weights of a run that ended amid an epoch are better.
+   */
+  readonly bestEpoch: number | null;
   /** Mean loss over the last epoch's samples, in nats; null when no step was finished. */
   readonly trainLoss: number | null;
   /** Epochs completed. */
@@ -265,4 +293,6 @@ export interface TrainingResult {
   readonly efficiency: Efficiency | null;
   /** Set when a signal ended the run early. */
   readonly interruptedBy?: Signal;
+  /** Set when the run ended before all its epochs as it was told to: for want of progress, or because its time was up. */
+  readonly endedBy?: "patience" | "time";
 }

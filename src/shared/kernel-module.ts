@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LockstepError, messageOf } from "./errors.ts";
+import { allocateMemory, instantiateModule, type Kernels } from "./kernel-instance.ts";
 
 /** A WebAssembly module that the build compiles from AssemblyScript source to `dist/kernels/<name>.wasm`. */
 export interface KernelModule {
@@ -13,20 +14,12 @@ export interface KernelModule {
   readonly sharedPages?: number;
 }
 
-export const WASM_PAGE_BYTES = 65_536;
-
 /** Seen from `src/shared` and from `dist/shared` alike. */
 const KERNEL_FOLDER = new URL("../../dist/kernels/", import.meta.url);
 
 /** Where the build puts a module's binary. */
 export function kernelFile(name: string): string {
   return fileURLToPath(new URL(`${name}.wasm`, KERNEL_FOLDER));
-}
-
-/** The module's instance and the memory it was given (as `env.memory`; kernels take byte addresses into it). */
-export interface Kernels<Exports> {
-  readonly exports: Exports;
-  readonly memory: WebAssembly.Memory;
 }
 
 /**
@@ -57,22 +50,5 @@ export function instantiateKernels<Exports>(name: string, pages = 1): Kernels<Ex
 
 /** The same over a memory that is there. */
 export function instantiateOver<Exports>(name: string, memory: WebAssembly.Memory): Kernels<Exports> {
-  const instance = new WebAssembly.Instance(loadKernels(name), { env: { memory } });
-  return { exports: instance.exports as Exports, memory };
-}
-
-/**
- * A WebAssembly memory.
- * @throws LockstepError when the system does not let the process have the address space
- */
-export function allocateMemory(descriptor: ConstructorParameters<typeof WebAssembly.Memory>[0]): WebAssembly.Memory {
-  try {
-    return new WebAssembly.Memory(descriptor);
-  } catch (thrown) {
-    const advice =
-      'V8 sets aside some 10 GB of addresses, not of memory, for each: raise the limit of addresses ("ulimit -v unlimited"), or use fewer workers';
-    throw new LockstepError("failed", `no addresses left for a WebAssembly memory (${messageOf(thrown)}): ${advice}`, {
-      cause: thrown,
-    });
-  }
+  return instantiateModule<Exports>(loadKernels(name), memory);
 }

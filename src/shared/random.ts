@@ -13,6 +13,7 @@ export const STREAMS = {
   initialisation: 1,
   shuffle: 2,
   augmentation: 3,
+  validation: 4,
 } as const;
 
 export type Stream = (typeof STREAMS)[keyof typeof STREAMS];

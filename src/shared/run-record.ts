@@ -101,6 +101,10 @@ const efficiency = z.object({
 const record: z.ZodType<RunRecord> = z.object({
   testAccuracy: z.number().nullable(),
   testErrors: count.nullable(),
+  // Those that earlier versions wrote lack these.
+  validationAccuracy: z.number().nullable().default(null),
+  validationErrors: count.nullable().default(null),
+  bestEpoch: count.nullable().default(null),
   trainLoss: z.number().nullable(),
   epochs: count,
   steps: count,
@@ -120,6 +124,7 @@ const record: z.ZodType<RunRecord> = z.object({
   checkpoint: z.string(),
   efficiency: efficiency.nullable(),
   interruptedBy: z.enum(["SIGHUP", "SIGINT", "SIGTERM"]).exactOptional(),
+  endedBy: z.enum(["patience", "time"]).exactOptional(),
   startedAt: z.string(),
   endedAt: z.string(),
   faults,

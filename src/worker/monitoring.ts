@@ -1,5 +1,6 @@
 import type { AccessToken } from "../shared/access-token.ts";
-import { httpUrl, MonitoringServer } from "../shared/http.ts";
+import { MonitoringServer } from "../shared/http.ts";
+import { httpUrl } from "../shared/page-server.ts";
 import type { Engine } from "./engines/engine.ts";
 import { WorkerMetrics } from "./metrics.ts";
 import type { Worker } from "./worker.ts";

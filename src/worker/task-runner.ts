@@ -1,5 +1,6 @@
 import { InputSource } from "../shared/data/input-source.ts";
 import type { Dataset } from "../shared/data/dataset.ts";
+import { holdOut } from "../shared/data/held-out.ts";
 import {
   runningStatistics,
   type SliceName,
@@ -38,6 +39,9 @@ export class TaskRunner {
   /** Which version of each slice the engine holds. */
   readonly #loaded: Record<SliceName, VersionName | undefined> = { dense: undefined, conv: undefined };
   #augmentSeed: number | undefined;
+  #labelSmoothing = 0;
+  /** Indices into the training set, of the images that are held out. */
+  #validation: Uint32Array = new Uint32Array(0);
   /** Pixels, `[n][32][32]`. */
   #images = new Uint8Array(0);
   #labels = new Uint8Array(0);
@@ -58,10 +62,13 @@ export class TaskRunner {
    * Makes ready for a run: allocates, and computes one shard of zeros, both ways, so that the first real ones are not
    * slowed down by what is loaded and compiled for them.
    */
-  async prepare({ shardSize, augment, seed }: Welcome): Promise<void> {
+  async prepare(welcome: Welcome): Promise<void> {
+    const { shardSize, augment, seed, labelSmoothing } = welcome;
+    this.#holdOut(welcome);
     for (const slice of SLICE_NAMES) this.#loaded[slice] = undefined;
     this.#gathered = undefined;
     this.#augmentSeed = augment ? seed : undefined;
+    this.#labelSmoothing = labelSmoothing;
     this.#reserve(shardSize);
     this.#engine.load(new Float32Array(PARAMETER_COUNT));
     const images = this.#images.subarray(0, shardSize * IMAGE_SIZE).fill(0);
@@ -120,7 +127,8 @@ export class TaskRunner {
       this.#sums.addDense(shard, partial, count, task.globalCount);
       onDense();
     };
-    const gradient = await this.#engine.gradients({ images, labels, globalCount: task.globalCount }, denseFinal);
+    const shardInput = { images, labels, globalCount: task.globalCount, labelSmoothing: this.#labelSmoothing };
+    const gradient = await this.#engine.gradients(shardInput, denseFinal);
     if (!denseDone) denseFinal(gradient);
     this.#sums.addConv(shard, gradient);
   }
@@ -131,19 +139,36 @@ export class TaskRunner {
     this.#train.gatherPixels(indices, this.#images, this.#labels, augmentation);
   }
 
-  async evaluate({ version, first, count }: Evaluate, listener: TaskListener): Promise<void> {
+  /** @throws Error when images are asked for that are not there */
+  async evaluate({ version, images: from, first, count }: Evaluate, listener: TaskListener): Promise<void> {
     for (const slice of SLICE_NAMES) this.#load(slice, { version, averaged: true });
     this.#reserve(count);
     this.#gathered = undefined;
     const images = this.#images.subarray(0, count * IMAGE_SIZE);
     const labels = this.#labels.subarray(0, count);
-    this.#test.gatherPixelsRange(first, first + count, images, labels);
+    if (from === "test") this.#test.gatherPixelsRange(first, first + count, images, labels);
+    else this.#train.gatherPixels(this.#heldOut(first, count), images, labels);
     const dense = this.#parameters.of("dense", { version, averaged: true });
     const running = runningStatistics(dense.subarray(STATISTICS_IN_DENSE));
     const { logits } = await this.#engine.evaluate({ images, labels, ...running });
     if (listener.isCancelled()) return;
     listener.onComputed();
     listener.onEvaluated(countCorrect(logits, labels));
+  }
+
+  #holdOut({ seed, trainSamples, validationSamples }: Welcome): void {
+    if (trainSamples > this.#train.count || validationSamples >= trainSamples) {
+      throw new RangeError(
+        `${validationSamples} of ${trainSamples} training images cannot be held out: here there are ${this.#train.count}`,
+      );
+    }
+    this.#validation = holdOut(seed, trainSamples, validationSamples).validation;
+  }
+
+  #heldOut(first: number, count: number): Uint32Array {
+    const samples = this.#validation.subarray(first, first + count);
+    if (samples.length === count) return samples;
+    throw new RangeError(`validation images ${first} to ${first + count} are not among ${this.#validation.length}`);
   }
 
   #emit(slice: SliceName, listener: TaskListener): void {

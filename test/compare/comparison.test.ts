@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ComparedRun } from "../../src/compare/compared-run.ts";
 import { compareRuns, type SortKey } from "../../src/compare/comparison.ts";
+import { runTable } from "../../src/compare/run-rows.ts";
 import { comparedOptions, differingOptions, optionText } from "../../src/compare/run-options.ts";
 import { madeUpRun } from "./made-up-runs.ts";
 
@@ -30,6 +31,51 @@ describe("order", () => {
   });
 });
 
+describe("validation images", () => {
+  const validated = (validationAccuracy: number | null, testAccuracy: number) => {
+    return { figures: { validationAccuracy, validationEpoch: 2, testAccuracy } };
+  };
+  const runs = [
+    madeUpRun("lucky", { validation: 5_000, lr: 0.004 }, validated(0.97, 0.99)),
+    madeUpRun("good", { validation: 5_000 }, validated(0.98, 0.97)),
+    madeUpRun("without", {}, validated(null, 0.98)),
+  ];
+
+  test("sort runs and groups, those without behind", () => {
+    expect(namesOf(runs, "validation-accuracy")).toEqual(["good", "lucky", "without"]);
+    const { groups } = compareRuns(runs, [], "validation-accuracy");
+    expect(groups.map((group) => group.validationAccuracy?.mean)).toEqual([0.98, 0.97, undefined]);
+  });
+
+  test("are needed to sort by them", () => {
+    expect(() => compareRuns(runs.slice(2), [], "validation-accuracy")).toThrow(
+      "--by validation-accuracy: none of the runs has one; train with --validation",
+    );
+  });
+
+  test("have columns where a run has some, and no other table has them", () => {
+    const titlesOf = (of: readonly ComparedRun[]): string[] =>
+      runTable(compareRuns(of, [], "time")).columns.map(({ title }) => title);
+    const { rows } = runTable(compareRuns(runs, [], "validation-accuracy"));
+    const at = titlesOf(runs).indexOf("validation accuracy");
+    expect(titlesOf(runs).slice(at, at + 3)).toEqual(["validation accuracy", "after epoch", "test accuracy"]);
+    expect(rows.map((row) => row.slice(at, at + 2))).toEqual([
+      ["98.00 %", "2"],
+      ["97.00 %", "2"],
+      ["-", "2"],
+    ]);
+    expect(titlesOf(runs.slice(2))).not.toContain("validation accuracy");
+  });
+});
+
+test("a run that ended early as it was told to is no worse for it, and is said to have", () => {
+  const early = madeUpRun("early", { seed: 2 }, { ending: { type: "early", by: "patience" }, figures: { seconds: 1 } });
+  const comparison = compareRuns([madeUpRun("whole"), early], [], "time");
+  expect(comparison.runs.map(({ name }) => name)).toEqual(["early", "whole"]);
+  expect(comparison.groups[0]?.seeds).toEqual([1, 2]);
+  expect(runTable(comparison).rows.map((row) => row.at(-1))).toEqual(["out of patience", "complete"]);
+});
+
 describe("options", () => {
   test("that are about one start, or about what is shown, are not compared; a recipe is seen in what it sets", () => {
     const all = [
@@ -47,6 +93,13 @@ describe("options", () => {
     const gpu = madeUpRun("gpu", { seed: 2 }, { figures: { engine: "tensorflow" } });
     const { groups } = compareRuns([madeUpRun("cpu"), gpu], [], "test-accuracy");
     expect(groups.map(({ label }) => label)).toEqual(["engine wasm", "engine tensorflow"]);
+  });
+
+  test("that change the training are compared, the time that one start may take is not", () => {
+    const all = [comparedOptions({}), comparedOptions({ validation: 5_000, patience: 3, maxMinutes: 1 })];
+    expect(differingOptions(all)).toEqual(["validation", "patience"]);
+    const steps = { warmupEpochs: 1, weightDecay: 0.1, labelSmoothing: 0.1, accumulate: 2 };
+    expect(differingOptions([comparedOptions({}), comparedOptions(steps)])).toEqual(Object.keys(steps));
   });
 
   test("are shown in a few digits", () => {

@@ -15,10 +15,12 @@ export function madeUpRun(
     options: comparedOptions(publicConfig(configFrom("train", options))),
     figures: {
       ...{ testAccuracy: 0.98, bestTestAccuracy: 0.99, bestEpoch: 2, trainLoss: 0.1, epochs: 3, seconds: 10 },
+      ...{ validationAccuracy: null, validationEpoch: null },
       ...{ samplesPerSecond: 20_000, engine: "wasm", weightsSha256: "0123456789abcdef0123", ...figures },
     },
     course: [1, 2, 3].map((epoch) => {
-      return { epoch, seconds: epoch * 3, testAccuracy: 0.9 + epoch / 100, trainLoss: 1 / epoch };
+      const testAccuracy = 0.9 + epoch / 100;
+      return { epoch, seconds: epoch * 3, testAccuracy, validationAccuracy: null, trainLoss: 1 / epoch };
     }),
     ...changes,
   };

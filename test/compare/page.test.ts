@@ -47,6 +47,19 @@ test("draws a line for each run in each of four charts, and names them once", ()
     expect(page).toContain(`.${look} .line, .key.${look} path { stroke: var(`);
 });
 
+test("has charts of the validation images where a run has some", () => {
+  const run = madeUpRun("a", {}, { figures: { validationAccuracy: 0.975 } });
+  const course = run.course.map((point) => ({ ...point, validationAccuracy: 0.975 }));
+  const validated = comparePage(compareRuns([{ ...run, course }, madeUpRun("b")], [], "validation-accuracy"));
+  expect(page).not.toContain("Validation accuracy");
+  const charts = validated.split("<figure").filter((chart) => chart.includes("Validation accuracy by"));
+  expect(charts).toHaveLength(2);
+  for (const chart of charts) expect(chart.match(/class="line"/g)).toHaveLength(1);
+  expect(validated.replaceAll(/<[^>]+>/g, "")).toContain(
+    "First by validation accuracy: a, validation accuracy 97.50 %",
+  );
+});
+
 test("says who is first, and what seeds come to", () => {
   expect(page.replaceAll(/<[^>]+>/g, "")).toContain("First by test accuracy: good, test accuracy 98.00 %");
   expect(page).toContain("Over seeds");

@@ -60,11 +60,38 @@ test("a run that is complete", async () => {
   expect(run.figures).toEqual({
     ...{ testAccuracy: 0.98, bestTestAccuracy: 0.99, bestEpoch: 1, trainLoss: 0.25, epochs: 2, seconds: 8.5 },
     ...{ samplesPerSecond: 24_650.8, engine: "wasm", weightsSha256: "0123456789abcdef".repeat(4) },
+    ...{ validationAccuracy: null, validationEpoch: null },
   });
   expect(run.course).toEqual([
-    { epoch: 1, seconds: 4, testAccuracy: 0.99, trainLoss: 0.5 },
-    { epoch: 2, seconds: 9, testAccuracy: 0.98, trainLoss: 0.25 },
+    { epoch: 1, seconds: 4, testAccuracy: 0.99, validationAccuracy: null, trainLoss: 0.5 },
+    { epoch: 2, seconds: 9, testAccuracy: 0.98, validationAccuracy: null, trainLoss: 0.25 },
   ]);
+});
+
+describe("a run with validation images", () => {
+  beforeEach(() => {
+    writeConfig();
+    const [first, second] = [
+      { epoch: 1, testAccuracy: 0.97, validationAccuracy: 0.96, isBest: true },
+      { epoch: 2, testAccuracy: 0.98, validationAccuracy: 0.95 },
+    ];
+    write("metrics.ndjson", { time: at(4), ...epoch(first) }, { time: at(9), ...epoch(second) });
+    write("log.ndjson", ...LOG);
+  });
+
+  test("has the accuracies of the epoch that these chose, also where it did not end in good order", async () => {
+    const chosen = { validationAccuracy: 0.96, validationEpoch: 1, testAccuracy: 0.97, bestTestAccuracy: 0.98 };
+    const { figures, course } = await read();
+    expect(figures).toMatchObject(chosen);
+    expect(course.map(({ validationAccuracy }) => validationAccuracy)).toEqual([0.96, 0.95]);
+    writeResult({ testAccuracy: 0.97, validationAccuracy: 0.96, bestEpoch: 1 });
+    expect((await read()).figures).toMatchObject(chosen);
+  });
+
+  test.each(["patience", "time"] as const)("may have ended early: %s", async (endedBy) => {
+    writeResult({ endedBy });
+    expect((await read()).ending).toEqual({ type: "early", by: endedBy });
+  });
 });
 
 describe("a run that is not complete", () => {

@@ -31,7 +31,7 @@ test("of very many runs the best are drawn, in looks that there are; runs withou
 
 test("an epoch whose time is not known has no place on that axis", () => {
   const course = [1, 2].map((epoch) => {
-    return { epoch, seconds: epoch === 1 ? null : 7, testAccuracy: 0.9, trainLoss: null };
+    return { epoch, seconds: epoch === 1 ? null : 7, testAccuracy: 0.9, validationAccuracy: null, trainLoss: null };
   });
   const run = madeUpRun("a", {}, { course });
   expect(

@@ -3,6 +3,7 @@ import { LockstepError } from "../../src/shared/errors.ts";
 import { NORMALISED } from "../../src/shared/data/preprocess.ts";
 import { tensor } from "../../src/shared/model/lenet5.ts";
 import type { Engine, ShardGradient, ShardInput } from "../../src/worker/engines/engine.ts";
+import { worstDifference } from "../../src/worker/engines/worst-difference.ts";
 import { GOLDEN_CASES, type Golden, makeCase, readGolden, signOf } from "../golden/golden.ts";
 
 export interface EngineUnderTest {
@@ -126,6 +127,51 @@ export function engineCompliance(name: string, engineUnderTest: EngineUnderTest)
       expect(half.lossSum).toBeCloseTo(whole.lossSum, 5);
     });
 
+    test.each(deterministic ? ["deterministic"] : [])(
+      "%s: without smoothing computes the same bits as with smoothing 0, also after a smoothed shard",
+      async () => {
+        const { parameters, shard } = makeCase(23, 5, 8);
+        engine.load(parameters);
+        const expected = copyOf(await engine.gradients(shard));
+        const smoothed = copyOf(await engine.gradients({ ...shard, labelSmoothing: 0.5 }));
+        expect(sameBits(smoothed.gradient, expected.gradient)).toBe(false);
+        for (const again of [shard, { ...shard, labelSmoothing: 0 }]) {
+          const found = await engine.gradients(again);
+          expect(sameBits(found.gradient, expected.gradient)).toBe(true);
+          expect([found.lossSum, found.correct]).toEqual([expected.lossSum, expected.correct]);
+        }
+      },
+    );
+
+    test.each([0.1, 0.9])(
+      "with smoothing %f each class is a tenth of that share of the label",
+      async (labelSmoothing) => {
+        const { parameters, shard } = makeCase(24, 3, 4);
+        engine.load(parameters);
+        // Loss and gradient are linear in the targets: parts that need no smoothing, weighted in float64.
+        const gradient = new Float64Array(parameters.length);
+        let lossSum = 0;
+        const add = async (labels: Uint8Array, share: number): Promise<ShardGradient> => {
+          const part = await engine.gradients({ ...shard, labels });
+          for (const [i, value] of part.gradient.entries()) gradient[i] = gradient[i]! + share * value;
+          lossSum += share * part.lossSum;
+          return part;
+        };
+        for (let k = 0; k < 10; k++)
+          await add(
+            shard.labels.map(() => k),
+            labelSmoothing / 10,
+          );
+        const { correct } = await add(shard.labels, 1 - labelSmoothing);
+
+        const found = await engine.gradients({ ...shard, labelSmoothing });
+        expect(found.correct).toBe(correct);
+        expect(Math.abs(found.lossSum - lossSum)).toBeLessThan(tolerance * lossSum);
+        const { tensor: worst, relative } = worstDifference(Float32Array.from(gradient), found.gradient);
+        expect(relative, worst).toBeLessThan(tolerance);
+      },
+    );
+
     test("calls denseFinal at most once, with the final values of all but the convolutions' gradient", async () => {
       const { parameters, shard } = makeCase(16, 10);
       engine.load(parameters);
@@ -202,6 +248,9 @@ export function engineCompliance(name: string, engineUnderTest: EngineUnderTest)
         ["a label above 9", { labels: Uint8Array.from([3, 10]) }, /label 1 of the shard is 10/],
         ["a global count below the shard's", { globalCount: 1 }, /globalCount is 1/],
         ["a global count that is no whole number", { globalCount: 2.5 }, /globalCount is 2.5/],
+        ["smoothing that leaves nothing of a label", { labelSmoothing: 1 }, /labelSmoothing is 1: .* 0 to below 1/],
+        ["smoothing below 0", { labelSmoothing: -0.1 }, /labelSmoothing is -0.1/],
+        ["smoothing that is no number", { labelSmoothing: NaN }, /labelSmoothing is NaN/],
       ])("%s", async (_, wrong, message) => {
         await expectUsageError(() => engine.gradients({ ...shard, ...wrong }), message);
       });

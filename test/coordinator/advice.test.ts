@@ -4,7 +4,8 @@ import { configFrom, flagName, resolveConfig } from "../../src/shared/config-res
 import type { Efficiency, Limit } from "../../src/shared/events.ts";
 
 const FLEET: Setting = {
-  ...{ batchSize: 64, shardSize: 32, augment: false, minWorkers: 1, trainSamples: 60_000, local: undefined },
+  ...{ batchSize: 64, accumulate: 1, shardSize: 32, augment: false, minWorkers: 1, trainSamples: 60_000 },
+  local: undefined,
 };
 const HERE: Setting = { ...FLEET, local: { cores: 4, inProcesses: false, automatic: false } };
 const TWO: Measured = { workers: 2, workDone: 1.4, shards: 2, straggler: undefined };
@@ -66,6 +67,11 @@ describe("the sentence", () => {
       ...(["shards", HERE, { workers: 3, workDone: 1.8 }] as const),
     ],
     [
+      // 6 batches of 32 make 6 shards, 2 for each worker.
+      "Limited by the number of shards, 4 a step: 3 workers do the work of 2.5; try --batch-size 32",
+      ...(["shards", { ...HERE, batchSize: 20, accumulate: 6 }, { workers: 3, workDone: 2.5, shards: 4 }] as const),
+    ],
+    [
       "Limited by making inputs, 43 % of the work: 2 workers do the work of 1.4; try --workers 4 or --no-augment",
       ...(["inputs", { ...HERE, augment: true }, { shards: 4 }, sharesOf(0.7, 0.3)] as const),
     ],
@@ -97,6 +103,7 @@ describe("a larger batch", () => {
   test.each([
     ["leaves an epoch a hundred steps", { trainSamples: 12_799 }],
     ["stays within what a message can name", { batchSize: 65_536, trainSamples: 10 ** 9 }],
+    ["counts what is accumulated", { accumulate: 1_024, trainSamples: 10 ** 9 }],
     ["stays within the shards that a step can have", { batchSize: 2_048, shardSize: 1, trainSamples: 10 ** 9 }],
   ])("%s, or there is none", (_, changes) => {
     expect(say("exchange", { ...FLEET, ...changes })).not.toContain("--batch-size");
@@ -153,9 +160,9 @@ describe("advice over everything that can be measured", () => {
 });
 
 test("a run that starts its own workers is known by its configuration", () => {
-  const train = configFrom("train", { isolation: "process", batchSize: 128, minWorkers: 2 });
+  const train = configFrom("train", { isolation: "process", batchSize: 128, accumulate: 2, minWorkers: 2 });
   expect(settingOf(train, 6_000, 8)).toEqual({
-    ...{ batchSize: 128, shardSize: 32, augment: false, minWorkers: 2, trainSamples: 6_000 },
+    ...{ batchSize: 128, accumulate: 2, shardSize: 32, augment: false, minWorkers: 2, trainSamples: 6_000 },
     local: { cores: 8, inProcesses: true, automatic: true },
   });
   expect(settingOf(configFrom("train", { workers: 2 }), 6_000, 8).local).toMatchObject({ automatic: false });

@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import { conclude } from "../../src/coordinator/conclusion.ts";
 import type { Outcome } from "../../src/coordinator/machine/types.ts";
-import { LockstepError, type Signal } from "../../src/shared/errors.ts";
+import { LockstepError } from "../../src/shared/errors.ts";
 import type { TrainingResult } from "../../src/shared/events.ts";
 import { finished } from "./training-events.ts";
 
 /** Ends a run whose last checkpoint comes to this. @returns the result or the error, and what was told before */
 async function end(outcome: Outcome, saveLast: () => Promise<string>) {
   const told: TrainingResult[] = [];
-  const result = (checkpoint: string, interruptedBy?: Signal): TrainingResult => {
-    const event = finished(interruptedBy === undefined ? { checkpoint } : { checkpoint, interruptedBy });
+  const result = (checkpoint: string, ending: Pick<TrainingResult, "interruptedBy" | "endedBy">): TrainingResult => {
+    const event = finished({ checkpoint, ...ending });
     return event.type === "finished" ? event.result : expect.fail();
   };
   const tell = (ended: TrainingResult): void => void told.push(ended);
@@ -28,6 +28,8 @@ test("with its result and its checkpoint", async () => {
   expect(told).toEqual([ended]);
   const interrupted = await end({ type: "interrupted", signal: "SIGHUP" }, saved);
   expect(interrupted.ended).toMatchObject({ checkpoint: "step-1", interruptedBy: "SIGHUP" });
+  const early = await end({ type: "done", early: "patience" }, saved);
+  expect(early.ended).toMatchObject({ checkpoint: "step-1", endedBy: "patience" });
 });
 
 test("with the error, and where the weights are, when there are not enough workers", async () => {

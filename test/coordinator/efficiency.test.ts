@@ -5,7 +5,7 @@ import type { CoordinatorPhases, Efficiency, TrainingEvent, WorkerPhases } from 
 import { step, workerPhases } from "./training-events.ts";
 
 const SETTING: Setting = {
-  ...{ batchSize: 64, shardSize: 32, augment: false, minWorkers: 1, trainSamples: 60_000 },
+  ...{ batchSize: 64, accumulate: 1, shardSize: 32, augment: false, minWorkers: 1, trainSamples: 60_000 },
   local: { cores: 2, inProcesses: false, automatic: false },
 };
 const FREE: CoordinatorPhases = { decideMs: 0, reduceMs: 0, adamMs: 0, sendMs: 0, tailMs: 0 };

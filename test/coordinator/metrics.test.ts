@@ -4,7 +4,7 @@ import type { RosterEntry } from "../../src/coordinator/roster.ts";
 import type { TrainConfig } from "../../src/shared/config.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
 import { MessageCounts } from "../../src/shared/metrics/message-counts.ts";
-import { finished, epoch, resumed, started, step, workerLeft, workerPhases } from "./training-events.ts";
+import { endEvaluated, finished, epoch, resumed, started, step, workerLeft, workerPhases } from "./training-events.ts";
 
 const FREE = { decideMs: 0, reduceMs: 0, adamMs: 0, sendMs: 0, tailMs: 0 };
 
@@ -106,6 +106,24 @@ test("a run is counted", async () => {
   expect(await samples()).toMatchObject(expected);
   metrics.record(finished());
   expect(await samples()).toMatchObject({ lockstep_run_finished: 1 });
+});
+
+test("accuracies are those of the last evaluation, also of one amid an epoch; the best epoch is that of the fewest errors", async () => {
+  const { metrics, samples } = setUp();
+  metrics.record(epoch({ testAccuracy: 0.96 }));
+  const without = await samples();
+  expect(without).toMatchObject({ lockstep_test_accuracy_ratio: 0.96 });
+  expect(without).not.toHaveProperty("lockstep_validation_accuracy_ratio");
+  expect(without).not.toHaveProperty("lockstep_best_epoch");
+  metrics.record(epoch({ epoch: 2, testAccuracy: 0.97, validationAccuracy: 0.98, isBest: true }));
+  metrics.record(epoch({ epoch: 3, testAccuracy: 0.971, validationAccuracy: 0.975 }));
+  const accuracies = { lockstep_test_accuracy_ratio: 0.971, lockstep_validation_accuracy_ratio: 0.975 };
+  expect(await samples()).toMatchObject({ ...accuracies, lockstep_best_epoch: 2 });
+  metrics.record(endEvaluated({ testAccuracy: 0.98, validationAccuracy: 0.99 }));
+  expect(await samples()).toMatchObject({
+    ...{ lockstep_test_accuracy_ratio: 0.98, lockstep_validation_accuracy_ratio: 0.99, lockstep_best_epoch: 2 },
+    lockstep_epochs_covered_total: 3,
+  });
 });
 
 test("a resumed run stands where it was before its first step", async () => {

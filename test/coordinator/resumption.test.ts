@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RunPlan } from "../../src/coordinator/plan.ts";
-import { engineWatch, requireSameRun, startOf } from "../../src/coordinator/resumption.ts";
+import { engineWatch, isComplete, requireSameRun, startOf } from "../../src/coordinator/resumption.ts";
 import type { Checkpoint } from "../../src/shared/checkpoint.ts";
 import { publicConfig, type TrainConfig } from "../../src/shared/config.ts";
 import { configFrom } from "../../src/shared/config-resolve.ts";
@@ -67,6 +67,43 @@ test("each option that differs has its line", () => {
   });
 });
 
+describe("a checkpoint from before an option was known", () => {
+  const old = { config: { epochs: 10, batchSize: 64, shardSize: 32, lr: 0.001, schedule: "constant", ema: 0.998 } };
+  const before = { ...old, config: { ...old.config, augment: false, seed: 1 } };
+
+  test("was trained with its default", () => {
+    expect(problem({}, {}, before)).toBeUndefined();
+    expect(problem({ weightDecay: 0, labelSmoothing: 0, accumulate: 1, validation: 0 }, {}, before)).toBeUndefined();
+  });
+
+  test.each<[Partial<TrainConfig>, string]>([
+    [{ weightDecay: 0.01 }, "--weight-decay is 0.01, but the run was trained with 0 so far: leave --weight-decay out"],
+    [
+      { labelSmoothing: 0.1 },
+      "--label-smoothing is 0.1, but the run was trained with 0 so far: leave --label-smoothing out",
+    ],
+    [{ warmupEpochs: 1 }, "--warmup-epochs is 1, but the run was trained without it so far: leave --warmup-epochs out"],
+    [{ validation: 64 }, "--validation is 64, but the run was trained with 0 so far: leave --validation out"],
+  ])("does not go on with %j", (options, message) => {
+    expect(problem(options, {}, before)).toEqual(usage(`${message}, or start another run without --resume (step-150)`));
+  });
+
+  test("nor with batches accumulated, of which its epoch would have fewer steps", () => {
+    expect(problem({ accumulate: 2 }, {}, before)).toEqual(
+      usage(
+        "--accumulate is 2, but the run was trained with 1 so far: leave --accumulate out, or start another run " +
+          "without --resume (step-150)",
+      ),
+    );
+  });
+});
+
+test("a warm-up under a constant learning rate leaves the number of epochs free", () => {
+  const warm = { warmupEpochs: 1.5 };
+  expect(problem({ ...warm, epochs: 20 }, warm)).toBeUndefined();
+  expect(problem({ ...warm, epochs: 2 }, warm)).toBeUndefined();
+});
+
 test("more epochs, or fewer that are not done, are allowed where the learning rate stays", () => {
   expect(problem({ epochs: 20 })).toBeUndefined();
   expect(problem({ epochs: 2 })).toBeUndefined();
@@ -115,6 +152,11 @@ test("the machine begins where the checkpoint ends", () => {
   expect(startOf(undefined)).toEqual({ step: 0, evaluatedEpochs: 0 });
   const checkpoint: Checkpoint = checkpointOf(938, { progress: { evaluatedEpochs: 1, testErrors: 5 } });
   expect(startOf({ path: "", checkpoint })).toEqual({ step: 938, evaluatedEpochs: 1 });
+  const validation = { samples: 500, errors: 12, best: { epoch: 3, errors: 10, testErrors: 99 } };
+  const validated = checkpointOf(4_690, { progress: { evaluatedEpochs: 5, testErrors: 90, validation } });
+  expect(startOf({ path: "", checkpoint: validated })).toEqual({
+    ...{ step: 4_690, evaluatedEpochs: 5, best: { epoch: 2, correct: 490 } },
+  });
 });
 
 test("another engine is told once", () => {
@@ -122,4 +164,23 @@ test("another engine is told once", () => {
   expect([about("wasm"), about("reference")]).toEqual([undefined, undefined]);
   expect(about("cuda")).toMatch(/^the run was trained with the reference\+wasm engine so far, and goes on with cuda: /);
   expect(about("cuda")).toBeUndefined();
+});
+
+test("a run is complete after all epochs, or once early stopping has ended it", () => {
+  const after = (evaluatedEpochs: number): boolean[] => {
+    const validation = { samples: 500, errors: 12, best: { epoch: 3, errors: 10, testErrors: 99 } };
+    const checkpoint = checkpointOf(1, { progress: { evaluatedEpochs, testErrors: 90, validation } });
+    return [undefined, 3].map((patience) => {
+      const config = configFrom("train", {
+        epochs: 10,
+        validation: 500,
+        ...(patience === undefined ? {} : { patience }),
+      });
+      return isComplete(config, { path: "", checkpoint });
+    });
+  };
+  expect(isComplete(configFrom("train", {}), undefined)).toBe(false);
+  expect(after(5)).toEqual([false, false]);
+  expect(after(6)).toEqual([false, true]);
+  expect(after(10)).toEqual([true, true]);
 });

@@ -62,3 +62,40 @@ test("engines of both lives are named", () => {
   expect(new RunStatistics(0, SETTING, before).engine).toBe("reference");
   expect(new RunStatistics(0, SETTING).engine).toBe("none");
 });
+
+/** Three epochs, of which the second has the fewest errors on the validation images, the third on the test images. */
+const VALIDATED = [
+  [12, 30],
+  [9, 31],
+  [9, 28],
+].map(([validationErrors, testErrors], i) =>
+  epoch({
+    ...{ epoch: i + 1, testErrors: testErrors!, testSamples: 300, isBest: i < 2 },
+    ...{ validationErrors: validationErrors!, validationSamples: 200 },
+  }),
+);
+
+test("with validation images the result is that of the best weights, after a resume as well", () => {
+  const expected = { bestEpoch: 2, validationErrors: 9, validationAccuracy: 191 / 200, testErrors: 31, epochs: 3 };
+  const whole = play(new RunStatistics(0, SETTING), VALIDATED);
+  expect(whole.result(0, REST)).toMatchObject(expected);
+  const { progress } = play(new RunStatistics(0, SETTING), VALIDATED.slice(0, 2));
+  const resumed = new RunStatistics(0, SETTING, { checkpoint: checkpointOf(8, { progress }), samples: 0 });
+  expect(play(resumed, VALIDATED.slice(2)).progress).toEqual(whole.progress);
+  expect(resumed.result(0, REST)).toMatchObject(expected);
+});
+
+test("the weights amid an epoch, with which a run ended, count if none were better", () => {
+  const end = (validationErrors: number | null): TrainingEvent => ({
+    ...{ type: "end-evaluated", step: 10, testAccuracy: 0.9, testErrors: 30, testSamples: 300 },
+    ...{ validationAccuracy: 0.96, validationErrors, validationSamples: 200 },
+  });
+  const better = play(new RunStatistics(0, SETTING), [...VALIDATED, end(8)]);
+  expect(better.result(0, REST)).toMatchObject({ bestEpoch: null, validationErrors: 8, testErrors: 30 });
+  const worse = play(new RunStatistics(0, SETTING), [...VALIDATED, end(9)]);
+  expect(worse.result(0, REST)).toMatchObject({ bestEpoch: 2, validationErrors: 9, testErrors: 31 });
+  const only = play(new RunStatistics(0, SETTING), [...EVENTS, end(null)]);
+  expect(only.result(0, REST)).toMatchObject({ bestEpoch: null, validationErrors: null, testErrors: 30 });
+  // A resumed run would not have it: no checkpoint may tell of it.
+  expect(better.progress).toEqual(play(new RunStatistics(0, SETTING), VALIDATED).progress);
+});

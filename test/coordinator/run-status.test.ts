@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { RunStatus } from "../../src/coordinator/run-status.ts";
-import { epoch, finished, resumed, started, step } from "./training-events.ts";
+import { endEvaluated, epoch, finished, resumed, started, step } from "./training-events.ts";
 
 const START_MS = Date.UTC(2026, 0, 31, 12);
 
@@ -12,6 +12,7 @@ function setUp() {
 test("what is not known yet is null", () => {
   expect(setUp().status.read()).toEqual({
     ...{ loss: null, learningRate: null, epoch: null, trainLoss: null, trainAccuracy: null, testAccuracy: null },
+    ...{ validationAccuracy: null, bestEpoch: null },
     ...{ samplesPerSecond: 0, etaSeconds: null, checkpoint: null, events: [] },
   });
 });
@@ -29,6 +30,20 @@ test("tells how the run stands", () => {
   });
   status.record(finished());
   expect(status.read()).toMatchObject({ etaSeconds: 0 });
+});
+
+test("tells the last evaluation, and which epoch is the best on the validation images", () => {
+  const { status } = setUp();
+  status.record(epoch({ epoch: 1, testAccuracy: 0.95, validationAccuracy: 0.96, isBest: true }));
+  status.record(epoch({ epoch: 2, testAccuracy: 0.96, validationAccuracy: 0.94 }));
+  expect(status.read()).toMatchObject({ testAccuracy: 0.96, validationAccuracy: 0.94, bestEpoch: 1 });
+  status.record(endEvaluated({ testAccuracy: 0.97, validationAccuracy: 0.95 }));
+  expect(status.read()).toMatchObject({
+    testAccuracy: 0.97,
+    validationAccuracy: 0.95,
+    bestEpoch: 1,
+    trainLoss: 0.2001,
+  });
 });
 
 test("the last 20 things that happened are told as sentences, steps and rejected results not", () => {

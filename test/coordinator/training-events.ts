@@ -68,7 +68,18 @@ export function epoch(changes: Partial<EventOf<"epoch">> = {}): TrainingEvent {
     testAccuracy: 0.981,
     testErrors: 190,
     testSamples: 10_000,
+    ...{ validationAccuracy: null, validationErrors: null, validationSamples: 0, isBest: false },
     samplesPerSecond: 28_411.6,
+    ...changes,
+  };
+}
+
+export function endEvaluated(changes: Partial<EventOf<"end-evaluated">> = {}): TrainingEvent {
+  return {
+    type: "end-evaluated",
+    step: 1500,
+    ...{ testAccuracy: 0.982, testErrors: 180, testSamples: 10_000 },
+    ...{ validationAccuracy: null, validationErrors: null, validationSamples: 0 },
     ...changes,
   };
 }
@@ -89,6 +100,7 @@ export function finished(changes: Partial<TrainingResult> = {}): TrainingEvent {
   const result: TrainingResult = {
     testAccuracy: 0.9896,
     testErrors: 104,
+    ...{ validationAccuracy: null, validationErrors: null, bestEpoch: null },
     trainLoss: 0.01,
     epochs: 10,
     steps: 9380,

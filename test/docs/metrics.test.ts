@@ -45,7 +45,7 @@ async function ofCoordinator(): Promise<Metric[]> {
     traffic: { sent: MessageCounts.ofCoordinator(), received: MessageCounts.ofWorkers() },
     coverage: { lost: 0, repeated: 0 },
   });
-  const happened = [started(), resumed(), step({ gradientNorm: 1 }), epoch()];
+  const happened = [started(), resumed(), step({ gradientNorm: 1 }), epoch({ validationAccuracy: 0.9, isBest: true })];
   for (const event of happened) metrics.record(event);
   metrics.record({ type: "checkpoint", path: "p", step: 1, sizeBytes: 1, durationMs: 1 });
   metrics.record({ type: "rejected", reason: "duplicate" });

@@ -53,12 +53,34 @@ test("a worker comes to an end of its own, whatever its coordinator sends", asyn
     const tell = (message: CoordinatorMessage): void => coordinator.send(peer, encode(message));
     while (!life.hasEnded && sent < CASES) {
       // Most of them leave their session, and greet again.
-      tell({ type: "welcome", session: SESSION, name: "w", runId: "r", seed: 1, augment: false, shardSize: 8 });
+      tell({
+        type: "welcome",
+        session: SESSION,
+        name: "w",
+        runId: "r",
+        seed: 1,
+        augment: false,
+        labelSmoothing: 0,
+        trainSamples: 8,
+        validationSamples: 0,
+        shardSize: 8,
+      });
       coordinator.send(peer, cases[sent]!);
       sent += 1;
       await new Promise((resolve) => setImmediate(resolve));
     }
-    tell({ type: "welcome", session: SESSION, name: "w", runId: "r", seed: 1, augment: false, shardSize: 8 });
+    tell({
+      type: "welcome",
+      session: SESSION,
+      name: "w",
+      runId: "r",
+      seed: 1,
+      augment: false,
+      labelSmoothing: 0,
+      trainSamples: 8,
+      validationSamples: 0,
+      shardSize: 8,
+    });
     tell({ type: "stop", session: SESSION, reason: "done" });
     const { code, text } = await ended;
     expect([0, 1, 4], `seed ${seed}: ${text}`).toContain(code);

@@ -12,6 +12,7 @@ export const GOLDEN_CASES = [
   "batch-64",
   "batch-128",
   "ties",
+  "smoothed",
 ] as const;
 
 interface GoldenGradient {
@@ -45,6 +46,7 @@ interface GoldenFile {
   readonly globalCount: number;
   readonly negativeGammas: boolean;
   readonly ties: boolean;
+  readonly labelSmoothing?: number;
   readonly lossSum: number;
   readonly correct: number;
   readonly batchMean: string;
@@ -161,8 +163,8 @@ function decode(base64: string): Float32Array {
 
 export function readGolden(name: (typeof GOLDEN_CASES)[number]): Golden {
   const file = JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), "utf8")) as GoldenFile;
-  const { seed, count, globalCount, lossSum, correct } = file;
-  const shard = { images: makeImages(seed, count), labels: makeLabels(seed, count), globalCount };
+  const { seed, count, globalCount, labelSmoothing = 0, lossSum, correct } = file;
+  const shard = { images: makeImages(seed, count), labels: makeLabels(seed, count), globalCount, labelSmoothing };
   const evaluatedLogits = decode(file.evaluatedLogits);
   return {
     name,

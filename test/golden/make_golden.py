@@ -34,6 +34,7 @@ CASES = [
     dict(name="batch-64", seed=5, count=64, globalCount=64, negativeGammas=True, ties=False),
     dict(name="batch-128", seed=6, count=128, globalCount=128, negativeGammas=False, ties=False),
     dict(name="ties", seed=7, count=7, globalCount=7, negativeGammas=True, ties=True),
+    dict(name="smoothed", seed=8, count=9, globalCount=16, negativeGammas=True, ties=False, labelSmoothing=0.1),
 ]
 
 
@@ -116,7 +117,8 @@ def make(case):
     x = torch.tensor(make_images(case), dtype=torch.float64).unsqueeze(1)
     labels = torch.tensor((bits(seed, LABELS, n) % 10).astype(np.int64))
     logits = network(p, x, None)
-    loss_sum = F.cross_entropy(logits, labels, reduction="sum")
+    smoothing = case.get("labelSmoothing", 0.0)
+    loss_sum = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
     (loss_sum / case["globalCount"]).backward()
 
     statistics, h = [], x

@@ -42,6 +42,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const RAGGED = { epochs: 1, batchSize: 100, shardSize: 32, limitTrain: 1_230 };
 /** Distorted images and a moving learning rate: what depends on the epoch and the step. */
 const DISTORTED = { ...RAGGED, epochs: 2, augment: true, schedule: "one-cycle", lr: 0.004 } as const;
+/** What moves and shrinks the weights differently in each step; the batches are the ragged ones, in halves. */
+const HALVES = { ...RAGGED, batchSize: 50, accumulate: 2 };
+const DECAYED = { ...HALVES, epochs: 3, schedule: "cosine", warmupEpochs: 0.5, weightDecay: 0.05 } as const;
 const EVEN = { epochs: 1, batchSize: 256, shardSize: 32, limitTrain: 2_000 };
 
 type Options = Partial<Omit<FleetOptions, "dataset" | "coordinator" | "connect">>;
@@ -86,6 +89,7 @@ describe.each([
   ["ragged batches", RAGGED, 13],
   ["even batches", EVEN, 8],
   ["distorted images and one-cycle", DISTORTED, 26],
+  ["weight decay, a warm-up and accumulated batches", DECAYED, 39],
 ])("%s", (_, config, steps) => {
   let alone: ReturnType<typeof essence>;
   beforeAll(async () => {
@@ -126,6 +130,22 @@ describe.each([
     expect(other.weightsSha256).not.toBe(alone.weightsSha256);
     expect(other.steps).toBe(steps);
   });
+});
+
+test("batches that are accumulated come to the bits of one so many times as large", async () => {
+  const [whole, quarters] = await Promise.all([
+    overMemory({ config: RAGGED }),
+    overMemory({ config: { ...RAGGED, batchSize: 25, accumulate: 4 } }),
+  ]);
+  expect(essence(quarters)).toEqual(essence(whole));
+});
+
+test("weight decay and a warm-up each change the weights", async () => {
+  const runs = [{}, { weightDecay: 0.05 }, { warmupEpochs: 0.5 }].map((options) =>
+    overMemory({ config: { ...RAGGED, ...options } }),
+  );
+  const hashes = (await Promise.all(runs)).map(({ result }) => result.weightsSha256);
+  expect(new Set(hashes).size).toBe(hashes.length);
 });
 
 describe("whatever happens to the fleet, the bits are the same", () => {

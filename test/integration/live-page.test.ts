@@ -8,7 +8,7 @@ import { AccessToken } from "../../src/shared/access-token.ts";
 import { systemClock } from "../../src/shared/clock.ts";
 import { LockstepError } from "../../src/shared/errors.ts";
 import { MonitoringServer } from "../../src/shared/http.ts";
-import { started, step } from "../coordinator/training-events.ts";
+import { epoch, finished, started, step } from "../coordinator/training-events.ts";
 import { browserMissing, startBrowser } from "../support/browser.ts";
 import { resultOf, useCli } from "../support/cli.ts";
 
@@ -182,6 +182,42 @@ describe.skipIf(browserMissing !== undefined)(`the live page${browserMissing ? `
     expect(await textOf(page, "note")).toBe(`${evil} is no loss`);
     expect(await textsOf(page, "main img, main script, header img")).toEqual([]);
     expect(await page.title()).toBe("Failed · made-up · lockstep");
+    expect(complaints).toEqual([]);
+  });
+
+  it("shows validation images where there are some, which epoch is the best, and why the run ended early", async () => {
+    const { live, url } = await serve();
+    live.record(started({ epochs: 20, stepsPerEpoch: 2, totalSteps: 40 }));
+    const { page, complaints } = await open(url);
+    const legend = async (): Promise<string> => (await textsOf(page, "#accuracy-figure .legend")).join();
+    const isTileHidden = (): Promise<unknown> => page.evaluate(`document.querySelector("#validation-tile").hidden`);
+    const trained = async (number: number, changes: Parameters<typeof epoch>[0]): Promise<void> => {
+      for (const each of [2 * number - 1, 2 * number]) live.record(step({ step: each, epoch: number }));
+      await sees(page, "step", new RegExp(`^${2 * number} of 40$`));
+      if (number === 1) {
+        expect(await isTileHidden()).toBe(true);
+        expect(await legend()).not.toContain("Validation");
+      }
+      live.record(epoch({ epoch: number, ...changes }));
+    };
+    await trained(1, { validationAccuracy: 0.96, isBest: true });
+    await sees(page, "validation", /^96\.00 %$/);
+    expect(await isTileHidden()).toBe(false);
+    await trained(2, { validationAccuracy: 0.97, isBest: true });
+    await trained(3, { validationAccuracy: 0.965 });
+    await sees(page, "validation", /^96\.50 %$/);
+    expect(await textOf(page, "validation-more")).toBe("best epoch: 2");
+    await expect.poll(legend).toMatch(/Training.*Validation:?96\.50 %.*Test:?98\.10 %/);
+    live.record(finished({ epochs: 3, steps: 6, validationAccuracy: 0.97, bestEpoch: 2, endedBy: "patience" }));
+    await live.close();
+    await sees(
+      page,
+      "result-end",
+      /epoch 2, the best on the validation images with 97\.00 %.*the last one was no better/,
+    );
+    expect(await textOf(page, "result-facts")).toContain("SHA-256 of the last weights");
+    expect(await textOf(page, "result-facts")).toContain("runs/a/checkpoints/best");
+    await photograph(page, "validated");
     expect(complaints).toEqual([]);
   });
 

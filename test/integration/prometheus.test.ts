@@ -15,7 +15,10 @@ const cli = useCli();
  * The run ends when the test does. Epochs are short, so that there are some; checkpoints are many, and shards too: of two
  * a step, a worker that is slow for a while may get none.
  */
-const ENDLESS = ["--epochs", "1000", "--limit-train", "16000", "--checkpoint-every", "20", "--shard-size", "8"];
+const ENDLESS = [
+  ...["--epochs", "1000", "--limit-train", "16000", "--checkpoint-every", "20", "--shard-size", "8"],
+  ...["--validation", "500"],
+];
 const RUN = "watched";
 const LIMIT_MS = 240_000;
 

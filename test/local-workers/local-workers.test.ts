@@ -36,10 +36,12 @@ let launched: FakeWorker[];
 let warnings: string[];
 let pids: (number | undefined)[];
 let tooFew: string[];
+let isOver: boolean;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   [launched, warnings, tooFew, pids] = [[], [], [], []];
+  isOver = false;
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -47,7 +49,7 @@ afterEach(() => {
 
 function start(count: number, needed = 1, launch?: () => LocalWorker): LocalWorkers {
   return new LocalWorkers({
-    ...{ count, needed, clock: systemClock },
+    ...{ count, needed, clock: systemClock, isOver: () => isOver },
     launch:
       launch ??
       (() => {
@@ -70,6 +72,16 @@ test("what a worker writes is passed on line by line, with its process id", asyn
   await last().die({}, "Error: x\n    at y\n");
   expect(warnings).toEqual(["worker 2: Error: x", "worker 2:     at y"]);
   expect(pids).toEqual([4_702, 4_702]);
+});
+
+test("nobody is missed once the run is over, however long its last checkpoint takes", async () => {
+  start(3, 3);
+  await launched[0]!.die();
+  isOver = true;
+  await launched[1]!.die({ code: 0, reason: "its thread ended with code 0" });
+  await launched[2]!.die({ code: 0, reason: "its thread ended with code 0" });
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect({ launched: launched.length, warnings, tooFew }).toEqual({ launched: 3, warnings: [], tooFew: [] });
 });
 
 describe("a worker that dies", () => {

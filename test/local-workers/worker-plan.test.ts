@@ -73,11 +73,14 @@ describe("with GPUs", () => {
     expect(places(plan({ gpus: "all", workers: 1 }, 4))).toEqual([0]);
   });
 
-  test("there are no more than a batch has shards, and it is said what would use them all", () => {
+  test("there are no more than a step has shards, and it is said what would use them all", () => {
     const some = plan({ gpus: "all", batchSize: 100 }, 8);
     expect(places(some)).toEqual([0, 1, 2, 3]);
-    expect(some.warning).toBe("4 of 8 GPUs are used: a batch of 100 has 4 shards; use --batch-size 256 or more");
+    expect(some.warning).toBe("4 of 8 GPUs are used: a step of 100 samples has 4 shards; use --batch-size 256 or more");
     expect(plan({ gpus: "all", batchSize: 256 }, 8)).not.toHaveProperty("warning");
+    const accumulated = plan({ gpus: "all", batchSize: 50, accumulate: 2 }, 8);
+    expect(places(accumulated)).toEqual([0, 1, 2, 3]);
+    expect(accumulated.warning).toMatch(/^4 of 8 .* a step of 100 samples .* use --batch-size 128 or more$/);
     // Whoever says how many workers there are to be means it.
     expect(plan({ gpus: "all", workers: 1 }, 8)).not.toHaveProperty("warning");
     expect(places(plan({ gpus: "all", batchSize: 32, minWorkers: 2 }, 4))).toEqual([0, 1]);

@@ -23,6 +23,16 @@ test("counts events, and keeps the newest that people may want to read about", (
   expect(log.earlier).toBe(10);
 });
 
+test("knows what was counted of the weights that a run ended with amid an epoch", () => {
+  const log = new LogSummary();
+  const counted = { testAccuracy: 0.97, testErrors: 300, validationAccuracy: null, validationErrors: null };
+  log.add(JSON.stringify({ ...(JSON.parse(lineOf("end-evaluated", 7)) as object), ...counted }));
+  log.add(JSON.stringify({ ...(JSON.parse(lineOf("epoch", 8)) as object), ...counted }));
+  expect(log.endEvaluation(7)).toMatchObject(counted);
+  expect(log.endEvaluation(8)).toBeUndefined();
+  expect(log.entries().map(({ event }) => event)).toEqual(["end-evaluated"]);
+});
+
 test("passes over what is no line of a log", () => {
   const log = new LogSummary();
   for (const line of ["", "{", "null", '{"event":7}', lineOf("warning", 3).slice(0, -4)]) log.add(line);

@@ -38,6 +38,16 @@ test("takes the last of lines that are there twice", () => {
   expect(history.epochs().map(({ testErrors }) => testErrors)).toEqual([6]);
 });
 
+test("knows the validation images of a run that has some, and reads lines from before there were any", () => {
+  const { validationAccuracy: _, validationErrors: __, ...older } = epoch({ epoch: 1 }) as Record<string, unknown>;
+  const history = historyOf([older, epoch({ epoch: 2, validationAccuracy: 0.975, validationErrors: 25 })]);
+  expect(history.epochs()).toMatchObject([
+    { validationAccuracy: null, validationErrors: null },
+    { validationAccuracy: 0.975, validationErrors: 25 },
+  ]);
+  expect(history.epochPoints((row) => row.validationAccuracy)).toEqual([{ x: 2, y: 0.975 }]);
+});
+
 test("takes numbers that were not finite, which JSON writes as null, as missing", () => {
   const history = historyOf([step({ step: 1, loss: NaN }), epoch({ epoch: 1, testAccuracy: NaN })]);
   expect(history.lossPoints()).toEqual([]);

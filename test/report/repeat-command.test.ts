@@ -26,6 +26,7 @@ test.each([
   {},
   { recipe: "best" },
   { epochs: 3, lr: 4e-7, schedule: "cosine", clipNorm: 1.5, limitTrain: 4000, seed: 2 ** 40, ema: 0, augment: true },
+  { warmupEpochs: 0.5, weightDecay: 0.05, labelSmoothing: 0.1, accumulate: 4, validation: 5_000, patience: 3 },
   { recipe: "fast", data: "it's a $(folder)\n", batchSize: 100, shardSize: 1 },
 ] as const)("comes to the same weights: %j", async (options) => {
   const config = configFrom("train", options);
@@ -37,6 +38,18 @@ test("names the engine where it is not the default, and one alone", () => {
   expect(repeatCommand({}, "wasm")).toBe("npx lockstep train");
   expect(repeatCommand({}, "tensorflow")).toBe("npx lockstep train --engine tensorflow");
   expect(repeatCommand({}, "tensorflow+wasm")).toBe("npx lockstep train");
+});
+
+test("names what was changed alone, and what the time of one start was limited to not at all", () => {
+  const config = configFrom("train", { weightDecay: 0.05, validation: 5_000, patience: 3, maxMinutes: 2 });
+  expect(repeatCommand(publicConfig(config), "wasm")).toBe(
+    "npx lockstep train --weight-decay 0.05 --validation 5000 --patience 3",
+  );
+  expect(otherSettings(publicConfig(config))).toContainEqual({ flag: "--max-minutes", value: "2", isDefault: false });
+});
+
+test("tells of options that an older run does not know as it was trained: with their defaults", () => {
+  expect(decisiveSettings({ epochs: 3 })).toContainEqual({ flag: "--accumulate", value: "1", isDefault: true });
 });
 
 test("tells all options, each once", () => {

@@ -1,22 +1,26 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { RunTally } from "../../src/coordinator/run-tally.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { writeReport } from "../../src/report/write-report.ts";
 import { writeCheckpoint } from "../../src/shared/checkpoint-file.ts";
 import { stateSha256 } from "../../src/shared/checkpoint.ts";
 import { DATA_FILES, loadDataset } from "../../src/shared/data/dataset.ts";
-import { encodeImages, encodeLabels } from "../../src/shared/data/idx.ts";
-import type { Split } from "../../src/shared/data/split.ts";
-import type { TrainingEvent, TrainingResult } from "../../src/shared/events.ts";
 import { initialState } from "../../src/shared/model/initialise.ts";
-import { epoch, finished, step } from "../coordinator/training-events.ts";
+import { epoch, step } from "../coordinator/training-events.ts";
 import { checkpointOf } from "../support/checkpoints.ts";
-import { syntheticDataset } from "../support/synthetic-dataset.ts";
+import {
+  errorsOf,
+  places,
+  report,
+  useMadeUpRun,
+  writeData,
+  writeMetrics,
+  writeResult,
+  writeRun,
+} from "./made-up-run.ts";
 
-/** A made-up run of weights that were never trained, on noise: 20 steps in two epochs. */
+useMadeUpRun();
 
 /** All that a report is made of. */
 const TAGS: readonly string[] = [
@@ -74,66 +78,9 @@ const TAGS: readonly string[] = [
 
 const HOSTILE = `<img src=x onerror=alert(1)>"'`;
 
-let folder: string;
-let [runDir, data] = ["", ""];
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "lockstep-report-"));
-  runDir = join(folder, "a <b>run");
-  data = join(folder, "noise");
-  mkdirSync(join(runDir, "checkpoints"), { recursive: true });
-  mkdirSync(data);
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-function writeData(testCount: number, seed = 1): void {
-  const { train, test: tested } = syntheticDataset(640, testCount, seed);
-  const put = (split: Split, images: string, labels: string): void => {
-    writeFileSync(join(data, images), encodeImages(split.pixels));
-    writeFileSync(join(data, labels), encodeLabels(split.labels));
-  };
-  put(train, DATA_FILES.trainImages, DATA_FILES.trainLabels);
-  put(tested, DATA_FILES.testImages, DATA_FILES.testLabels);
-}
-
-async function writeRun({ testErrors = 0, epochs = 2 } = {}): Promise<void> {
-  writeFileSync(join(runDir, "config.json"), "{}");
-  const checkpoint = checkpointOf(20, {
-    ...{ epoch: 2, dataDigest: (await loadDataset(data)).digest, config: { epochs, batchSize: 64, data } },
-    progress: { evaluatedEpochs: 2, testErrors, testSamples: 200, epochSamples: 640 },
-  });
-  await writeCheckpoint(join(runDir, "checkpoints", "step-000020.safetensors"), checkpoint);
-}
-
-function writeResult(changes: Partial<TrainingResult> = {}, events: readonly TrainingEvent[] = []): void {
-  const ended = finished({ steps: 20, epochs: 2, weightsSha256: stateSha256(initialState(1)), runDir, ...changes });
-  if (ended.type !== "finished") throw new Error("not the event that was asked for");
-  const tally = new RunTally("2026-01-31T12:00:00.000Z");
-  for (const event of events) tally.record(event);
-  const software = { lockstep: "1.2.3", node: "v20.19.0", system: "linux x64" };
-  const record = tally.concluded(ended.result, software, "2026-01-31T13:00:00.000Z", undefined);
-  writeFileSync(join(runDir, "result.json"), JSON.stringify(record));
-}
-
-function writeMetrics(...lines: (TrainingEvent | string)[]): void {
-  const texts = lines.map((line) => (typeof line === "string" ? line : JSON.stringify({ time: "t", ...line })));
-  writeFileSync(join(runDir, "metrics.ndjson"), texts.join("\n"));
-}
-
-async function report(): Promise<{ page: string; warnings: readonly string[] }> {
-  const { path, warnings } = await writeReport({ runDir });
-  expect(path).toBe(join(runDir, "report.html"));
-  return { page: readFileSync(path, "utf8").replaceAll(/\s+/g, " "), warnings };
-}
-
-/** As the network itself counts them: an error in all but the images that happen to be right. */
-async function errorsOf(): Promise<number> {
-  const [, errors] = /class="verdict">.*?(\d+) errors\./.exec((await report()).page) ?? [];
-  return Number(errors);
-}
-
 test("needs nothing but itself, and lets nothing of what it shows become markup", async () => {
   writeData(200);
-  writeFileSync(join(data, "classes.txt"), Array.from({ length: 10 }, (_, i) => `${i}${HOSTILE}`).join("\n"));
+  writeFileSync(join(places.data, "classes.txt"), Array.from({ length: 10 }, (_, i) => `${i}${HOSTILE}`).join("\n"));
   await writeRun();
   const joined = { worker: "w", engine: "wasm", host: "h", pid: 1, workers: 1 };
   writeResult({}, [
@@ -142,9 +89,9 @@ test("needs nothing but itself, and lets nothing of what it shows become markup"
   ]);
   writeMetrics(step({ step: 5 }), epoch(), step({ step: 15 }), epoch({ epoch: 2 }));
   const logged = { time: HOSTILE, event: "warning", worker: HOSTILE, step: 3, msg: HOSTILE };
-  writeFileSync(join(runDir, "log.ndjson"), `${JSON.stringify(logged)}\n`);
+  writeFileSync(join(places.runDir, "log.ndjson"), `${JSON.stringify(logged)}\n`);
   await report();
-  const page = readFileSync(join(runDir, "report.html"), "utf8");
+  const page = readFileSync(join(places.runDir, "report.html"), "utf8");
   const tags = [...page.matchAll(/<([a-z][a-z0-9]*)\b([^>]*)/gi)].map(([, name, attributes]) => ({ name, attributes }));
   expect(tags.filter(({ name }) => !TAGS.includes(name ?? ""))).toEqual([]);
   const attributes = tags.flatMap((tag) => [...(tag.attributes ?? "").matchAll(/([\w:-]+)(?:="[^"]*")?/g)]);
@@ -216,10 +163,13 @@ test("needs neither metrics nor a result", async () => {
 test("takes the checkpoint that went elsewhere because the folder did not take it", async () => {
   writeData(50);
   await writeRun({ epochs: 3 });
-  const elsewhere = join(folder, "lockstep-run-step-000025.safetensors");
+  const elsewhere = join(places.folder, "lockstep-run-step-000025.safetensors");
   const state = initialState(2);
-  const dataDigest = (await loadDataset(data)).digest;
-  await writeCheckpoint(elsewhere, checkpointOf(25, { state, dataDigest, config: { epochs: 3, batchSize: 64, data } }));
+  const dataDigest = (await loadDataset(places.data)).digest;
+  await writeCheckpoint(
+    elsewhere,
+    checkpointOf(25, { state, dataDigest, config: { epochs: 3, batchSize: 64, data: places.data } }),
+  );
   writeResult({ steps: 25, checkpoint: elsewhere, weightsSha256: stateSha256(state) });
   expect((await report()).page).toContain(`<code>${elsewhere}</code>`);
 });
@@ -235,8 +185,8 @@ describe("is refused", () => {
   test("where there is no folder, a file, or a folder of something else", async () => {
     for (const [dir, message] of [
       ["nowhere", "--run-dir nowhere does not exist"],
-      [join(data, DATA_FILES.testLabels), "is no folder"],
-      [data, "holds no run: config.json is not there"],
+      [join(places.data, DATA_FILES.testLabels), "is no folder"],
+      [places.data, "holds no run: config.json is not there"],
     ] as const) {
       await expect(writeReport({ runDir: dir })).rejects.toMatchObject({
         code: "usage",
@@ -247,7 +197,7 @@ describe("is refused", () => {
 
   test("before there is a checkpoint, or where none can be used", async () => {
     expect(await refusal()).toMatchObject({ code: "refused", message: expect.stringMatching(/holds no checkpoint/) });
-    writeFileSync(join(runDir, "checkpoints", "step-000010.safetensors"), "torn");
+    writeFileSync(join(places.runDir, "checkpoints", "step-000010.safetensors"), "torn");
     expect(await refusal()).toMatchObject({
       code: "refused",
       message: expect.stringMatching(/none of the 1 checkpoints/),
@@ -265,7 +215,7 @@ describe("is refused", () => {
 
   test("where result.json is damaged", async () => {
     await writeRun();
-    writeFileSync(join(runDir, "result.json"), '{"steps": 20}');
+    writeFileSync(join(places.runDir, "result.json"), '{"steps": 20}');
     expect(await refusal()).toMatchObject({
       code: "refused",
       message: expect.stringMatching(/result\.json is damaged \(/),
@@ -280,7 +230,7 @@ describe("is refused", () => {
 
   test("where it cannot be written", async () => {
     await writeRun();
-    mkdirSync(join(runDir, "report.html"));
+    mkdirSync(join(places.runDir, "report.html"));
     expect(await refusal()).toMatchObject({
       code: "failed",
       message: expect.stringMatching(/cannot write the report .*EISDIR/),

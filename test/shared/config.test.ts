@@ -24,7 +24,11 @@ test("the defaults are the seed recipe", () => {
     shardSize: 32,
     lr: 0.001,
     schedule: "constant",
+    weightDecay: 0,
+    labelSmoothing: 0,
+    accumulate: 1,
     augment: false,
+    validation: 0,
     seed: 1,
     resume: false,
     checkpointEvery: 0,
@@ -122,6 +126,14 @@ describe("values", () => {
     ["checkpointEvery", "0", 0],
     ["keepCheckpoints", "1", 1],
     ["clipNorm", "1", 1],
+    ["warmupEpochs", "0", 0],
+    ["warmupEpochs", ".5", 0.5],
+    ["weightDecay", "5e-2", 0.05],
+    ["weightDecay", "1", 1],
+    ["labelSmoothing", "0.1", 0.1],
+    ["accumulate", "1", 1],
+    ["validation", "0", 0],
+    ["maxMinutes", "0.5", 0.5],
   ])("%s takes %j", (key, text, value) => {
     expect(read("train", key, text)).toBe(value);
   });
@@ -137,6 +149,14 @@ describe("values", () => {
     ["lr", NaN, "--lr is NaN; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3"],
     ["lr", "0x1", '--lr is "0x1"; allowed: a number above 0 and at most 10, such as 0.001 or 1e-3'],
     ["clipNorm", "0", '--clip-norm is "0"; allowed: a number above 0 and at most 1000000, such as 0.001 or 1e-3'],
+    ["warmupEpochs", "-1", '--warmup-epochs is "-1"; allowed: a number from 0 to 10000, such as 0.05'],
+    ["weightDecay", "1.1", '--weight-decay is "1.1"; allowed: a number from 0 to 1, such as 0.05'],
+    ["weightDecay", "", '--weight-decay is ""; allowed: a number from 0 to 1, such as 0.05'],
+    ["labelSmoothing", "1", '--label-smoothing is "1"; allowed: a number from 0 to below 1, such as 0.998'],
+    ["accumulate", "0", whole("--accumulate", "0", 1, 65_536)],
+    ["accumulate", "1.5", whole("--accumulate", "1.5", 1, 65_536)],
+    ["validation", "-1", whole("--validation", "-1", 0, 1_000_000_000)],
+    ["patience", "0", whole("--patience", "0", 1, 10_000)],
     ["keepCheckpoints", "0", whole("--keep-checkpoints", "0", 1, 1_000_000)],
     ["augment", "yes", '--augment is "yes"; allowed: true, false, 1 or 0'],
     ["schedule", "linear", '--schedule is "linear"; allowed: constant, cosine or one-cycle'],
@@ -225,6 +245,26 @@ test("options that only clash together are refused", () => {
   expect(() => configFrom("train", { batchSize: 65_536, shardSize: 31 })).toThrow(
     "batchSize 65536 in shards of shardSize 31 makes 2115 shards a step; allowed: at most 2048",
   );
+  const accumulated = { batchSize: 64, accumulate: 1_024 };
+  expect(configFrom("train", accumulated).accumulate).toBe(1_024);
+  expect(() => configFrom("train", { ...accumulated, shardSize: 31 })).toThrow(
+    "batchSize 64 taken accumulate 1024 times in shards of shardSize 31 makes 2115 shards a step; allowed: at most 2048",
+  );
+  expect(() => configFrom("train", { batchSize: 65, accumulate: 1_024 })).toThrow(
+    "batchSize 65 taken accumulate 1024 times makes 66560 samples a step; allowed: at most 65536",
+  );
+  expect(configFrom("train", { patience: 1, validation: 100 }).patience).toBe(1);
+  expect(() => configFrom("train", { patience: 1 })).toThrow("patience needs --validation images, whose errors tell");
+  expect(configFrom("train", { warmupEpochs: 2.5, epochs: 3 }).warmupEpochs).toBe(2.5);
+  expect(configFrom("train", { warmupEpochs: 3, epochs: 3 }).warmupEpochs).toBe(3);
+  expect(() => configFrom("train", { warmupEpochs: 3.5, epochs: 3 })).toThrow(
+    "warmupEpochs 3.5 is more than the run's epochs 3, so that the learning rate would never reach its peak; " +
+      "allowed: at most as many",
+  );
+  expect(configFrom("train", { weightDecay: 0.1, lr: 10 }).weightDecay).toBe(0.1);
+  expect(() => configFrom("train", { weightDecay: 0.5, lr: 4 })).toThrow(
+    "weightDecay 0.5 with lr 4 takes more than all of a weight in a step; allowed: at most 0.25",
+  );
   expect(() => configFrom("train", { workers: 2, minWorkers: 3 })).toThrow(
     "minWorkers 3 can never be reached with workers 2; allowed: at most 2",
   );
@@ -248,7 +288,8 @@ test("names follow from the key", () => {
 test("what decides the weights are all options of training but the recipe, and how much of the data is used", () => {
   expect(DECISIVE_OPTIONS.toSorted()).toEqual(
     [
-      ...["augment", "batchSize", "clipNorm", "ema", "epochs", "limitTrain", "lr", "schedule", "seed", "shardSize"],
+      ...["accumulate", "augment", "batchSize", "clipNorm", "ema", "epochs", "labelSmoothing", "limitTrain", "lr"],
+      ...["patience", "schedule", "seed", "shardSize", "validation", "warmupEpochs", "weightDecay"],
     ].toSorted(),
   );
 });

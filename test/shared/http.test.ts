@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { AccessToken } from "../../src/shared/access-token.ts";
-import { type Handler, MonitoringServer, type MonitoringSources } from "../../src/shared/http.ts";
+import { MonitoringServer, type MonitoringSources } from "../../src/shared/http.ts";
+import type { Handler } from "../../src/shared/page-server.ts";
 
 const servers: MonitoringServer[] = [];
 afterEach(async () => {

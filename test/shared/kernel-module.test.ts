@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { LockstepError } from "../../src/shared/errors.ts";
 import { sharedMemory, VectorMemory } from "../../src/shared/vector/vector-memory.ts";
-import { WASM_PAGE_BYTES, instantiateKernels, loadKernels } from "../../src/shared/kernel-module.ts";
+import { WASM_PAGE_BYTES } from "../../src/shared/kernel-instance.ts";
+import { instantiateKernels, loadKernels } from "../../src/shared/kernel-module.ts";
 
 test("a module is instantiated over a memory of its own", () => {
   const first = instantiateKernels<{ firstFreeByte(): number }>("lenet5", 3);

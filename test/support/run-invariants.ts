@@ -1,4 +1,4 @@
-import type { Effect, Event, Outcome, Plan } from "../../src/coordinator/machine/types.ts";
+import type { Correct, Effect, Event, Outcome, Plan } from "../../src/coordinator/machine/types.ts";
 import { SLICE_NAMES, type SliceName } from "../../src/shared/model/contribution.ts";
 import { endShard, firstShard } from "../../src/shared/reduction/tree.ts";
 
@@ -8,7 +8,7 @@ export class RunInvariants {
   /** Steps, those before the start included. */
   committed: number;
   /** Counts of correct images by epoch, from the first one on that any life has evaluated. */
-  readonly evaluated: number[] = [];
+  readonly evaluated: Correct[] = [];
   readonly #firstEpoch: number;
   readonly #plan: Plan;
   /** The versions that a member was sent and still keeps, by session and place. */
@@ -29,7 +29,7 @@ export class RunInvariants {
   }
 
   /** Those of the coordinator's next life. @param evaluated what it knows of this one's evaluations */
-  restarted(plan: Plan, evaluated: readonly number[]): RunInvariants {
+  restarted(plan: Plan, evaluated: readonly Correct[]): RunInvariants {
     const next = new RunInvariants(plan, this.#firstEpoch);
     next.evaluated.push(...evaluated);
     return next;
@@ -119,6 +119,11 @@ export class RunInvariants {
       case "epoch-evaluated":
         ensure(this.committed === (effect.epoch + 1) * this.#plan.stepsPerEpoch, "an epoch is evaluated out of turn");
         ensure(effect.epoch === this.#firstEpoch + this.evaluated.length, "epochs are evaluated out of order");
+        this.evaluated.push(effect.correct);
+        break;
+      case "end-evaluated":
+        ensure(this.committed % this.#plan.stepsPerEpoch !== 0, "an epoch's evaluation is taken for that of the end");
+        ensure(this.#plan.runLimitMs < Infinity, "a run without a limit is ended amid an epoch");
         this.evaluated.push(effect.correct);
         break;
       case "finish":

@@ -11,6 +11,7 @@ interface Node {
   readonly items?: Node;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly exclusiveMaximum?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
@@ -54,6 +55,11 @@ function arbitraryOf(node: Node): fc.Arbitrary<unknown> {
     }
     case "integer":
       return integerBetween(node.minimum ?? Number.MIN_SAFE_INTEGER, node.maximum ?? Number.MAX_SAFE_INTEGER);
+    case "number": {
+      const { minimum, exclusiveMaximum } = node;
+      if (minimum === undefined || exclusiveMaximum === undefined) throw new Error("a number without bounds");
+      return fc.double({ min: minimum, max: exclusiveMaximum, maxExcluded: true, noNaN: true });
+    }
     case "boolean":
       return fc.boolean();
     default:

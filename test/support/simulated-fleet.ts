@@ -292,7 +292,23 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
   switch (effect.type) {
     case "welcome": {
       const { peer, session, name } = effect;
-      return [[peer, { type: "welcome", session, name, runId: "run", seed: 1, augment: false, shardSize: 1 }]];
+      return [
+        [
+          peer,
+          {
+            type: "welcome",
+            session,
+            name,
+            runId: "run",
+            seed: 1,
+            augment: false,
+            labelSmoothing: 0,
+            trainSamples: 8,
+            validationSamples: 0,
+            shardSize: 1,
+          },
+        ],
+      ];
     }
     case "refuse":
       return [[effect.peer, { type: "rejected", code: effect.code, message: effect.message }]];
@@ -315,7 +331,7 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
       const { peer, session, version } = effect;
       return effect.chunks.map((chunk) => [
         peer,
-        { type: "evaluate", session, version, chunk, first: chunk, count: 1 },
+        { type: "evaluate", session, version, chunk, images: "test", first: chunk, count: 1 },
       ]);
     }
     default:

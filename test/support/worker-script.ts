@@ -46,6 +46,9 @@ export class WorkerScript {
       runId: "run",
       seed: 1,
       augment: false,
+      labelSmoothing: 0,
+      trainSamples: 8,
+      validationSamples: 0,
       shardSize: 32,
     });
   }
@@ -70,7 +73,7 @@ export class WorkerScript {
 
   evaluate(version: number, chunk: number): Task {
     const { session } = this;
-    const task: Task = { type: "evaluate", session, version, chunk, first: 0, count: 2 };
+    const task: Task = { type: "evaluate", session, version, chunk, images: "test", first: 0, count: 2 };
     this.hears(task);
     return task;
   }

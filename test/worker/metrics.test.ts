@@ -20,7 +20,15 @@ const step: Assign = {
     { index: 1, count: 28 },
   ],
 };
-const evaluation = { type: "evaluate", session: "c/1", version: 1, chunk: 0, first: 0, count: 500 } as const;
+const evaluation = {
+  type: "evaluate",
+  session: "c/1",
+  version: 1,
+  chunk: 0,
+  images: "test",
+  first: 0,
+  count: 500,
+} as const;
 
 test("what was computed is counted", async () => {
   const { connection, metrics, lines } = setUp();

@@ -56,7 +56,18 @@ test("a worker's endpoint tells whether it can be given work, and what it does",
   const session = "c/1";
   const ready = hearing("ready");
   tell({
-    ...{ type: "welcome", session, name: "worker-7", runId: "runs/mine", seed: 1, augment: false, shardSize: 1 },
+    ...{
+      type: "welcome",
+      session,
+      name: "worker-7",
+      runId: "runs/mine",
+      seed: 1,
+      augment: false,
+      labelSmoothing: 0,
+      trainSamples: 8,
+      validationSamples: 0,
+      shardSize: 1,
+    },
   });
   await ready;
   expect(await get("/readyz")).toEqual([200, "ready\n"]);

@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/shared/clock.ts";
+import { holdOut } from "../../src/shared/data/held-out.ts";
 import { InputSource } from "../../src/shared/data/input-source.ts";
 import { runningStatistics, type SliceName, SLICE_NAMES, SLICES } from "../../src/shared/model/contribution.ts";
 import { initialState } from "../../src/shared/model/initialise.ts";
@@ -24,6 +25,9 @@ const welcome = (changes: Partial<Welcome> = {}): Welcome => ({
     runId: "run",
     seed: 5,
     augment: false,
+    labelSmoothing: 0,
+    trainSamples: 40,
+    validationSamples: 10,
     shardSize: 8,
   },
   ...changes,
@@ -37,7 +41,15 @@ const assign: Assign = {
   ],
 };
 const samples = Uint32Array.from({ length: 19 }, (_, i) => (i * 7) % 40);
-const evaluate: Evaluate = { type: "evaluate", session: "c/1", version: 0, chunk: 1, first: 2, count: 9 };
+const evaluate: Evaluate = {
+  type: "evaluate",
+  session: "c/1",
+  version: 0,
+  chunk: 1,
+  images: "test",
+  first: 2,
+  count: 9,
+};
 
 /** Writes down what a task tells; it is cancelled once it has told `until` things. */
 class Notes implements TaskListener {
@@ -94,7 +106,7 @@ beforeEach(async () => {
 });
 
 /** The same by hand: gather, compute, add. */
-async function expectedSums(state: Float32Array, epoch?: number): Promise<ShardSums> {
+async function expectedSums(state: Float32Array, epoch?: number, labelSmoothing = 0): Promise<ShardSums> {
   const sums = new ShardSums();
   const source = new InputSource(dataset.train);
   sums.reset(assign.shardCount);
@@ -105,7 +117,7 @@ async function expectedSums(state: Float32Array, epoch?: number): Promise<ShardS
     const labels = new Uint8Array(count);
     const indices = samples.subarray(start, start + count);
     source.gather(indices, images, labels, epoch === undefined ? undefined : { seed: 5, epoch });
-    const gradient = await oracle.gradients({ images, labels, globalCount: assign.globalCount });
+    const gradient = await oracle.gradients({ images, labels, globalCount: assign.globalCount, labelSmoothing });
     sums.addDense(index, gradient, count, assign.globalCount);
     sums.addConv(index, gradient);
     start += count;
@@ -216,6 +228,15 @@ describe("a step", () => {
     expectSlices(notes, await expectedSums(initialState(1), 3));
   });
 
+  test("smooths the labels as the run does, and no longer once a run does not", async () => {
+    for (const labelSmoothing of [0.1, 0]) {
+      await runner.prepare(welcome({ labelSmoothing }));
+      const notes = new Notes();
+      await runner.computeStep(assign, samples, notes);
+      expectSlices(notes, await expectedSums(initialState(1), undefined, labelSmoothing));
+    }
+  });
+
   test.each([
     [0, []],
     [1, ["computed"]],
@@ -246,6 +267,29 @@ describe("an evaluation", () => {
     oracle.load(state.subarray(0, PARAMETER_COUNT));
     const { logits } = await oracle.evaluate({ images, labels, ...runningStatistics(state.subarray(PARAMETER_COUNT)) });
     expect(notes.lines).toEqual(["computed", `${countCorrect(logits, labels)} correct`]);
+  });
+
+  test("of validation images is of the training images that are held out", async () => {
+    const state = initialState(1);
+    keep(2, state, { averaged: true });
+    const notes = new Notes();
+    await runner.evaluate({ ...evaluate, version: 2, images: "validation", first: 3, count: 7 }, notes);
+
+    const held = holdOut(5, 40, 10).validation.subarray(3, 10);
+    const images = new Float32Array(7 * IMAGE_SIZE);
+    const labels = new Uint8Array(7);
+    new InputSource(dataset.train).gather(held, images, labels);
+    oracle.load(state.subarray(0, PARAMETER_COUNT));
+    const { logits } = await oracle.evaluate({ images, labels, ...runningStatistics(state.subarray(PARAMETER_COUNT)) });
+    expect(notes.lines).toEqual(["computed", `${countCorrect(logits, labels)} correct`]);
+  });
+
+  test("of validation images that are not there is refused, and so is a run that holds out too many", async () => {
+    keep(0, initialState(1), { averaged: true });
+    const beyond: Evaluate = { ...evaluate, images: "validation", first: 8, count: 3 };
+    await expect(runner.evaluate(beyond, new Notes())).rejects.toThrow("are not among 10");
+    await expect(runner.prepare(welcome({ trainSamples: 41 }))).rejects.toThrow("here there are 40");
+    await expect(runner.prepare(welcome({ trainSamples: 10 }))).rejects.toThrow("10 of 10 training images");
   });
 
   test("that was cancelled tells nothing", async () => {

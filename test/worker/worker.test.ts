@@ -83,6 +83,9 @@ async function welcome(): Promise<void> {
     runId: "run",
     seed: 1,
     augment: false,
+    labelSmoothing: 0,
+    trainSamples: 8,
+    validationSamples: 0,
     shardSize: 1,
   });
   await next("ready");

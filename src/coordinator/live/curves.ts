@@ -1,4 +1,4 @@
-import type { TrainingEvent } from "../../shared/events.ts";
+import type { Evaluation, TrainingEvent } from "../../shared/events.ts";
 import { Downsampled } from "./downsampled.ts";
 import type { EpochColumns, StepColumns } from "./page/protocol.ts";
 
@@ -18,13 +18,17 @@ interface StepSums {
   readonly ms: number;
 }
 
-type EpochPoint = Pick<Epoch, "epoch" | "trainLoss" | "testAccuracy"> & { readonly step: number };
+interface EpochPoint extends Pick<Epoch, "epoch" | "testAccuracy" | "validationAccuracy"> {
+  readonly step: number;
+  /** Null where the run's time was up amid the epoch. */
+  readonly trainLoss: number | null;
+}
 
 /** How far the curves were when somebody last looked. */
 export interface CurvesMark {
   readonly points: number;
   readonly stride: number;
-  /** Epochs that were finished in this process. */
+  /** Evaluations in this process. */
   readonly epochs: number;
 }
 
@@ -32,22 +36,26 @@ export interface CurvesMark {
 export class Curves {
   readonly #steps = new Downsampled<StepSums>({ limit: STEP_POINTS, merge: mergeSteps });
   readonly #epochs = new Downsampled<EpochPoint>({ limit: EPOCH_POINTS, merge: (_earlier, later) => later });
-  #epochsDone = 0;
-  #lastStep = 0;
+  #evaluations = 0;
+  #last: Pick<Step, "step" | "epoch"> = { step: 0, epoch: 1 };
 
   /** @param ms since the step before, evaluations not counted */
-  step({ step, loss, samples, correct }: Step, ms: number): void {
-    this.#lastStep = step;
+  step({ step, epoch, loss, samples, correct }: Step, ms: number): void {
+    this.#last = { step, epoch };
     this.#steps.add(step - 1, { step, lossSum: loss * samples, correct, samples, ms });
   }
 
-  epoch({ epoch, trainLoss, testAccuracy }: Epoch): void {
-    this.#epochsDone += 1;
-    this.#epochs.add(epoch - 1, { step: this.#lastStep, epoch, trainLoss, testAccuracy });
+  epoch({ epoch, trainLoss, ...evaluation }: Epoch): void {
+    this.#evaluated(epoch, trainLoss, evaluation);
+  }
+
+  /** The weights amid an epoch, with which the run ends, were evaluated. */
+  end(evaluation: Evaluation): void {
+    this.#evaluated(this.#last.epoch, null, evaluation);
   }
 
   get mark(): CurvesMark {
-    return { points: this.#steps.points.length, stride: this.#steps.stride, epochs: this.#epochsDone };
+    return { points: this.#steps.points.length, stride: this.#steps.stride, epochs: this.#evaluations };
   }
 
   /** Points from the index `from` on; numbers have as many digits as a curve needs. */
@@ -68,7 +76,13 @@ export class Curves {
       epoch: points.map(({ epoch }) => epoch),
       trainLoss: points.map(({ trainLoss }) => trainLoss),
       testAccuracy: points.map(({ testAccuracy }) => testAccuracy),
+      validationAccuracy: points.map(({ validationAccuracy }) => validationAccuracy),
     };
+  }
+
+  #evaluated(epoch: number, trainLoss: number | null, { testAccuracy, validationAccuracy }: Evaluation): void {
+    this.#evaluations += 1;
+    this.#epochs.add(epoch - 1, { step: this.#last.step, epoch, trainLoss, testAccuracy, validationAccuracy });
   }
 }
 

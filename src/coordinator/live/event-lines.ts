@@ -62,7 +62,7 @@ export class EventLines {
 }
 
 function toneOf(name: CoordinatorEventName): Tone {
-  if (name === "epoch" || name === "run-finished") return "good";
+  if (name === "epoch" || name === "end-evaluated" || name === "run-finished") return "good";
   if (name === "worker-lost") return "bad";
   const level = COORDINATOR_EVENTS[name];
   return level === "warn" ? "warning" : level === "error" ? "bad" : "info";

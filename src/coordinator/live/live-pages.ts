@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../shared/clock.ts";
 import type { TrainingEvent } from "../../shared/events.ts";
+import type { PageFile } from "../../shared/page-file.ts";
 import { EventStreams, type StreamEvent } from "./event-streams.ts";
 import { LiveRun, type LiveRunOptions, type Mark } from "./live-run.ts";
-import { type PageFile, pageFiles } from "./page-files.ts";
+import { pageFiles } from "./page-files.ts";
 import type { End, Snapshot, Update } from "./page/protocol.ts";
 
 /** A page that is made, or undefined where the request is answered already. */

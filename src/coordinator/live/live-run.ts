@@ -1,5 +1,5 @@
 import { LockstepError, messageOf } from "../../shared/errors.ts";
-import type { TrainingEvent, TrainingResult } from "../../shared/events.ts";
+import type { Evaluation, TrainingEvent, TrainingResult } from "../../shared/events.ts";
 import { Throughput } from "../throughput.ts";
 import { Curves, type CurvesMark } from "./curves.ts";
 import { EventLines } from "./event-lines.ts";
@@ -40,6 +40,8 @@ export class LiveRun {
   #step: Step | undefined;
   #lastStepAt = 0;
   #epoch: Epoch | undefined;
+  #evaluation: Evaluation | undefined;
+  #bestEpoch: number | undefined;
   #evaluationMs = 0;
   #throughput = new Throughput(0);
   #ready = 0;
@@ -62,15 +64,15 @@ export class LiveRun {
         return this.#enter("training");
       case "step":
         return this.#stepDone(event);
-      case "epoch": {
+      case "epoch":
         this.#epoch = event;
+        if (event.isBest) this.#bestEpoch = event.epoch;
         this.#curves.epoch(event);
-        const now = this.#options.now();
-        this.#evaluationMs = now - this.#lastStepAt;
-        this.#throughput.skip(now);
-        this.#lastStepAt = now;
+        this.#evaluated(event);
         return this.#enter("training");
-      }
+      case "end-evaluated":
+        this.#curves.end(event);
+        return this.#evaluated(event);
       case "worker-joined":
         this.#ready = event.workers;
         return this.#workers.joined(event);
@@ -166,6 +168,14 @@ export class LiveRun {
     this.#enter(event.stepInEpoch === this.#started?.stepsPerEpoch ? "evaluating" : "training");
   }
 
+  #evaluated(evaluation: Evaluation): void {
+    const now = this.#options.now();
+    this.#evaluation = evaluation;
+    this.#evaluationMs = now - this.#lastStepAt;
+    this.#throughput.skip(now);
+    this.#lastStepAt = now;
+  }
+
   #state(): LiveState {
     const now = this.#endedAt ?? this.#options.now();
     const samplesPerSecond = this.#samplesPerSecond();
@@ -180,7 +190,9 @@ export class LiveRun {
       epochs: this.#started?.epochs ?? this.#result?.epochs ?? 0,
       loss: finite(this.#step?.loss),
       trainLoss: finite(this.#epoch?.trainLoss ?? this.#result?.trainLoss),
-      testAccuracy: finite(this.#epoch?.testAccuracy ?? this.#result?.testAccuracy),
+      testAccuracy: finite((this.#evaluation ?? this.#result)?.testAccuracy),
+      validationAccuracy: finite((this.#evaluation ?? this.#result)?.validationAccuracy),
+      bestEpoch: this.#bestEpoch ?? this.#result?.bestEpoch ?? null,
       samplesPerSecond,
       learningRate: finite(this.#step?.learningRate),
       workers: this.#ready,
@@ -208,11 +220,13 @@ export class LiveRun {
 }
 
 function liveResult({ efficiency, ...result }: TrainingResult): LiveResult {
-  const { testAccuracy, trainLoss, steps, trainSeconds, samplesPerSecond, engine, weightsSha256 } = result;
-  const { checkpoint, samplesLost, samplesRepeated } = result;
+  const { testAccuracy, validationAccuracy, bestEpoch, trainLoss, epochs, steps, trainSeconds } = result;
+  const { samplesPerSecond, engine, weightsSha256, checkpoint, samplesLost, samplesRepeated, runDir } = result;
   return {
-    ...{ testAccuracy, trainLoss, steps, trainSeconds, samplesPerSecond, engine, weightsSha256, checkpoint },
-    ...{ samplesLost, samplesRepeated, limit: efficiency?.summary ?? "" },
+    ...{ testAccuracy, validationAccuracy, bestEpoch, trainLoss, epochs, steps, trainSeconds, samplesPerSecond },
+    ...{ engine, weightsSha256, checkpoint, samplesLost, samplesRepeated, limit: efficiency?.summary ?? "" },
+    endedBy: result.endedBy ?? null,
+    bestCheckpoint: bestEpoch === null ? "" : `${runDir}/checkpoints/best`,
   };
 }
 

@@ -1,6 +1,6 @@
 /** What a run's events say: their names in the log and their sentences for people, which are the same everywhere. */
 
-import type { TrainingEvent, TrainingResult } from "../../shared/events.ts";
+import type { Evaluation, TrainingEvent, TrainingResult } from "../../shared/events.ts";
 import { formatCount, formatPercent, formatPlural, formatSeconds } from "../../shared/format.ts";
 import type { CoordinatorEventName } from "../../shared/log/vocabulary.ts";
 import { shellWord } from "../../shared/shell-word.ts";
@@ -77,6 +77,8 @@ export class Narrative {
         return [this.#step(event)];
       case "epoch":
         return [this.#news("epoch", event, this.#epochText(event))];
+      case "end-evaluated":
+        return [this.#news("end-evaluated", event, endText(event))];
       case "warning":
         return [this.#news("warning", event, `warning: ${event.message.replaceAll(CONTROLS, " ")}`)];
       case "rejected":
@@ -144,10 +146,11 @@ export class Narrative {
     );
   }
 
-  #epochText({ epoch, trainLoss, testAccuracy, samplesPerSecond }: EventOf<"epoch">): string {
+  #epochText(event: EventOf<"epoch">): string {
+    const { epoch, trainLoss, samplesPerSecond } = event;
     return (
       `Epoch [${epoch}/${this.#started?.epochs ?? epoch}] done: train loss ${trainLoss.toFixed(4)}, ` +
-      `test accuracy ${formatPercent(testAccuracy)}, ${formatCount(samplesPerSecond)} images/s`
+      `${accuracyText(event)}, ${formatCount(samplesPerSecond)} images/s`
     );
   }
 
@@ -167,6 +170,15 @@ export class Narrative {
     const keys = this.#options.workersNeedKeys === true ? " --key worker.key --coordinator-key coordinator.pub" : "";
     return `; start ${what} with: lockstep worker --connect ${reachable}${keys}`;
   }
+}
+
+function accuracyText({ validationAccuracy, testAccuracy }: Evaluation): string {
+  const test = `test accuracy ${formatPercent(testAccuracy)}`;
+  return validationAccuracy === null ? test : `validation accuracy ${formatPercent(validationAccuracy)}, ${test}`;
+}
+
+function endText(event: EventOf<"end-evaluated">): string {
+  return `The time is up after ${formatPlural(event.step, "step")}: ${accuracyText(event)}`;
 }
 
 function resumedText({ runDir, step, totalSteps, epoch, epochs }: EventOf<"resumed">): string {
@@ -211,7 +223,7 @@ function finishedText(result: TrainingResult, testSamples: number): Pick<Telling
 }
 
 function summaryOf(result: TrainingResult): string[] {
-  const lines: string[] = [];
+  const lines: string[] = [...qualityLines(result)];
   const before = result.resumedFrom ?? 0;
   if (result.steps > before) {
     const lost = result.workersLost > 0 ? `, ${result.workersLost} lost on the way` : "";
@@ -226,6 +238,23 @@ function summaryOf(result: TrainingResult): string[] {
   if (result.checkpoint !== "") {
     lines.push(`Weights ${result.weightsSha256.slice(0, 16)} (SHA-256), checkpoint ${result.checkpoint}`);
     lines.push(`Evaluate them with: npx lockstep eval --checkpoint ${shellWord(result.checkpoint)}`);
+  }
+  return lines;
+}
+
+/** Which weights the accuracy is of, where these are not the last ones, and why there are no more. */
+function qualityLines({ endedBy, epochs, bestEpoch, validationAccuracy, runDir }: TrainingResult): string[] {
+  const lines: string[] = [];
+  if (bestEpoch !== null && validationAccuracy !== null) {
+    lines.push(
+      `It is that of epoch ${bestEpoch}, the best on the validation images with ${formatPercent(validationAccuracy)}: ` +
+        `${runDir}/checkpoints/best`,
+    );
+  }
+  if (endedBy === "time") lines.push(`Ended after ${formatPlural(epochs, "epoch")}: the time is up`);
+  if (endedBy === "patience" && bestEpoch !== null) {
+    const since = formatPlural(epochs - bestEpoch, "epoch");
+    lines.push(`Ended after ${formatPlural(epochs, "epoch")}: none of the last ${since} was better`);
   }
   return lines;
 }

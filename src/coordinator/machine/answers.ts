@@ -1,7 +1,7 @@
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
 import type { WorkerMessage } from "../../shared/protocol/messages.ts";
 import { shardsUnder } from "../../shared/reduction/tree.ts";
-import { afterEvaluation, commitStep, finish } from "./course.ts";
+import { commitStep, evaluated, finish } from "./course.ts";
 import type { Draft } from "./draft.ts";
 import type { Training } from "./types.ts";
 import { remove } from "./leaving.ts";
@@ -114,10 +114,10 @@ export function takeEvaluated(
     return;
   }
   const board = deliver(phase.board, [message.chunk], "count");
-  const correct = phase.correct + message.correct;
-  draft.set({ phase: { ...phase, board, correct } });
+  const images = message.chunk < draft.state.plan.validationChunks ? "validation" : "test";
+  const correct = { ...phase.correct, [images]: phase.correct[images] + message.correct };
+  const counted = { ...phase, board, correct };
+  draft.set({ phase: counted });
   draft.progress(member);
-  if (!isDelivered(board, "count")) return;
-  draft.effects.push({ type: "epoch-evaluated", epoch: phase.epoch, correct });
-  afterEvaluation(draft, phase.version, phase.epoch + 1);
+  if (isDelivered(board, "count")) evaluated(draft, counted);
 }

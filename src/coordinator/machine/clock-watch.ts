@@ -22,6 +22,7 @@ export function tick(draft: Draft, stoppedMs: number): void {
   const lateMs = latenessMs(draft.state.members);
   for (const { peer } of draft.state.members.values()) watchMember(draft, peer, lateMs);
   watchWaiting(draft);
+  if (draft.at - draft.state.begunAt >= draft.state.plan.runLimitMs) draft.set({ isTimeUp: true });
 }
 
 /** The time that this process was stopped is nobody's fault. */

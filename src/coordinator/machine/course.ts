@@ -1,7 +1,7 @@
 import type { Signal } from "../../shared/errors.ts";
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
 import type { Draft } from "./draft.ts";
-import type { Outcome, Plan, Training } from "./types.ts";
+import type { BestEpoch, Evaluating, Outcome, Plan, Training } from "./types.ts";
 import { type Board, newBoard, owes, owners } from "../../shared/fleet/work-board.ts";
 
 /** The course of a run: steps, evaluations, the end. Part of the coordinator's machine. */
@@ -14,17 +14,41 @@ export function begin(draft: Draft): void {
   else beginStep(draft, start.step);
 }
 
+/** All chunks of an evaluation have been counted. */
+export function evaluated(draft: Draft, { epoch, isAmidEpoch, version, correct }: Evaluating): void {
+  if (isAmidEpoch) {
+    draft.effects.push({ type: "end-evaluated", correct });
+    finish(draft, { type: "done", early: "time" });
+    return;
+  }
+  const { best, plan } = draft.state;
+  const isBest = plan.validationChunks > 0 && correct.validation > (best?.correct ?? -1);
+  if (isBest) draft.set({ best: { epoch, correct: correct.validation } });
+  draft.effects.push({ type: "epoch-evaluated", epoch, correct, isBest });
+  afterEvaluation(draft, version, epoch + 1);
+}
+
 /** @param epochs evaluated so far */
-export function afterEvaluation(draft: Draft, step: number, epochs: number): void {
-  if (epochs >= draft.state.plan.epochs) finish(draft, { type: "done" });
+function afterEvaluation(draft: Draft, step: number, epochs: number): void {
+  const { plan, best, isTimeUp } = draft.state;
+  if (epochs >= plan.epochs) finish(draft, { type: "done" });
+  else if (hasNoPatience(plan, epochs, best)) finish(draft, { type: "done", early: "patience" });
+  else if (isTimeUp) finish(draft, { type: "done", early: "time" });
   else beginStep(draft, step);
+}
+
+/** Whether early stopping ends the run after so many epochs. */
+export function hasNoPatience({ patience }: Pick<Plan, "patience">, epochs: number, best?: BestEpoch): boolean {
+  return patience !== undefined && best !== undefined && epochs - (best.epoch + 1) >= patience;
 }
 
 function beginEvaluation(draft: Draft, version: number): void {
   const { plan } = draft.state;
   const board = newBoard(plan.evaluationChunks, ["count"] as const);
-  const epoch = version / plan.stepsPerEpoch - 1;
-  draft.set({ phase: { type: "evaluating", epoch, version, board, correct: 0 } });
+  const isAmidEpoch = version % plan.stepsPerEpoch !== 0;
+  const epoch = Math.ceil(version / plan.stepsPerEpoch) - 1;
+  const correct = { test: 0, validation: 0 };
+  draft.set({ phase: { type: "evaluating", epoch, isAmidEpoch, version, board, correct } });
 }
 
 /** @param board the step's shards, where they were given out ahead */
@@ -42,11 +66,13 @@ export function boardOf({ shardsPerStep, shardsInLastStep, stepsPerEpoch }: Plan
 export function commitStep(draft: Draft, { step, ahead }: Training): void {
   draft.effects.push({ type: "commit-step", step });
   draft.set({ stalls: 0 });
-  const { plan, interruptedBy } = draft.state;
+  const { plan, interruptedBy, isTimeUp } = draft.state;
   const done = step + 1;
+  // Workers that were given the next step's work already cannot do anything else before it.
+  const isLast = isTimeUp && ahead === undefined;
   if (interruptedBy !== undefined) {
     finish(draft, { type: "interrupted", signal: interruptedBy });
-  } else if (done % plan.stepsPerEpoch === 0) {
+  } else if (done % plan.stepsPerEpoch === 0 || isLast) {
     beginEvaluation(draft, done);
   } else {
     beginStep(draft, done, ahead);
@@ -63,6 +89,12 @@ export function finish(draft: Draft, outcome: Outcome): void {
 
 export function interrupt(draft: Draft, signal: Signal): void {
   if (draft.state.interruptedBy === undefined) draft.set({ interruptedBy: signal });
+}
+
+/** Where workers are missing at the end of the run's time, there is nothing to wait for. */
+export function watchTime(draft: Draft): void {
+  const { phase, isTimeUp, waiting } = draft.state;
+  if (isTimeUp && waiting !== undefined && phase.type !== "finished") finish(draft, { type: "done", early: "time" });
 }
 
 /** A step that is being computed is finished first; where nobody computes, there is nothing to wait for. */

@@ -2,7 +2,7 @@ import type { WorkerMessage } from "../../shared/protocol/messages.ts";
 import type { PeerId } from "../../shared/transport/transport.ts";
 import { takeEvaluated, takeResult } from "./answers.ts";
 import { tick } from "./clock-watch.ts";
-import { begin, finish, interrupt, watchInterrupt } from "./course.ts";
+import { begin, finish, interrupt, watchInterrupt, watchTime } from "./course.ts";
 import { Draft } from "./draft.ts";
 import type { Effect, Event, Plan, State } from "./types.ts";
 import { greet, takePong, welcomeReady } from "./joining.ts";
@@ -26,6 +26,9 @@ export function initialState(plan: Plan, incarnation: string): State {
     welcomed: 0,
     phase: { type: "finished" },
     interruptedBy: undefined,
+    begunAt: 0,
+    isTimeUp: false,
+    best: plan.start.best,
     waiting: undefined,
     arithmetic: undefined,
     refused: 0,
@@ -41,13 +44,14 @@ export function transition(state: State, event: Event): [State, Effect[]] {
   releaseLeaving(draft);
   distribute(draft);
   watchInterrupt(draft);
+  watchTime(draft);
   return [draft.state, draft.effects];
 }
 
 function take(draft: Draft, event: Event): void {
   switch (event.type) {
     case "start":
-      draft.set({ companyAt: event.at });
+      draft.set({ companyAt: event.at, begunAt: event.at });
       begin(draft);
       break;
     case "message":

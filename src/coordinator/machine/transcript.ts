@@ -1,6 +1,6 @@
 import type { TrainingEvent } from "../../shared/events.ts";
 import type { TreeNode } from "../../shared/reduction/tree.ts";
-import type { Effect, Event } from "./types.ts";
+import type { Correct, Effect, Event } from "./types.ts";
 
 /** The coordinator's events and effects as lines for people. Peers stand by their names. */
 
@@ -76,17 +76,24 @@ export function effectText(effect: Effect): string {
     case "commit-step":
       return `commit step ${effect.step}`;
     case "epoch-evaluated":
-      return `epoch ${effect.epoch} evaluated: ${effect.correct} correct`;
+      return `epoch ${effect.epoch} evaluated: ${correctText(effect.correct)}${effect.isBest ? ", the best" : ""}`;
+    case "end-evaluated":
+      return `the end evaluated: ${correctText(effect.correct)}`;
     case "report":
       return `report ${reportText(effect.event)}`;
     case "finish": {
       const { outcome } = effect;
-      if (outcome.type === "done") return "finish: done";
+      if (outcome.type === "done")
+        return `finish: done${outcome.early === undefined ? "" : `, early: ${outcome.early}`}`;
       return `finish: ${outcome.type}, ${outcome.type === "interrupted" ? outcome.signal : outcome.message}`;
     }
     default:
       return effect satisfies never;
   }
+}
+
+function correctText({ test, validation }: Correct): string {
+  return validation > 0 ? `${test} correct, ${validation} of the validation images` : `${test} correct`;
 }
 
 function reportText(event: TrainingEvent): string {

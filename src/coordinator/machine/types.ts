@@ -18,6 +18,12 @@ export interface Plan {
   readonly shardsPerStep: number;
   readonly shardsInLastStep: number;
   readonly evaluationChunks: number;
+  /** The first so many of these are of the images held out for validation, the others of the test set. */
+  readonly validationChunks: number;
+  /** The run ends after so many epochs in which no more of the validation images came out right. */
+  readonly patience: number | undefined;
+  /** From the start on, in ms; then it ends after the step under way, with an evaluation. Infinity: no limit. */
+  readonly runLimitMs: number;
   /** Training pauses while fewer workers are ready. */
   readonly minWorkers: number;
   /** Longest pause, in ms; Infinity waits for ever. */
@@ -39,6 +45,22 @@ export interface Start {
   readonly step: number;
   /** Epochs whose evaluation is done as well: a run may have ended between an epoch's last step and that. */
   readonly evaluatedEpochs: number;
+  /** The best of these epochs, where validation images tell. */
+  readonly best?: BestEpoch;
+}
+
+/** The epoch after which most of the validation images came out right; of equals the first. */
+export interface BestEpoch {
+  /** From 0. */
+  readonly epoch: number;
+  /** Validation images that were classified correctly. */
+  readonly correct: number;
+}
+
+/** Images that were classified correctly in an evaluation. */
+export interface Correct {
+  readonly test: number;
+  readonly validation: number;
 }
 
 export const FROM_SCRATCH: Start = { step: 0, evaluatedEpochs: 0 };
@@ -69,9 +91,11 @@ export interface Evaluating {
   readonly type: "evaluating";
   /** From 0. */
   readonly epoch: number;
+  /** Whether this is of the weights amid an epoch, where the time was up, and the run ends with it. */
+  readonly isAmidEpoch: boolean;
   readonly version: number;
   readonly board: Board<"count">;
-  readonly correct: number;
+  readonly correct: Correct;
 }
 
 export interface Finished {
@@ -89,6 +113,12 @@ export interface State {
   readonly welcomed: number;
   readonly phase: Training | Evaluating | Finished;
   readonly interruptedBy: Signal | undefined;
+  /** When the run began in this process, in ms. */
+  readonly begunAt: number;
+  /** It has lasted for as long as it may. */
+  readonly isTimeUp: boolean;
+  /** Undefined before the first evaluation, and without validation images. */
+  readonly best: BestEpoch | undefined;
   /** Since when there is work that cannot be given out, and when that was last reported, in ms. */
   readonly waiting: { readonly since: number; readonly reportedAt: number } | undefined;
   /** Of the first member that was ready, and whether another one since has had a different one. */
@@ -144,8 +174,11 @@ export type Event = { readonly at: number } & (
 export type Rejection =
   "unknown-session" | "stale-session" | "stale-step" | "not-owed" | "duplicate" | "not-finite" | "malformed";
 
+/** Why a run that was done had not all its epochs. */
+export type EarlyEnd = "patience" | "time";
+
 export type Outcome =
-  | { readonly type: "done" }
+  | { readonly type: "done"; readonly early?: EarlyEnd }
   | { readonly type: "interrupted"; readonly signal: Signal }
   | { readonly type: "not-enough-workers"; readonly message: string }
   | { readonly type: "diverged"; readonly message: string };
@@ -194,6 +227,14 @@ export type Effect =
   | { readonly type: "reject"; readonly reason: Rejection }
   | { readonly type: "apply-slice"; readonly step: number; readonly slice: SliceName }
   | { readonly type: "commit-step"; readonly step: number }
-  | { readonly type: "epoch-evaluated"; readonly epoch: number; readonly correct: number }
+  | {
+      readonly type: "epoch-evaluated";
+      readonly epoch: number;
+      readonly correct: Correct;
+      /** Whether no epoch before had as many validation images right. */
+      readonly isBest: boolean;
+    }
+  /** The weights amid an epoch were evaluated, with which the run ends. */
+  | { readonly type: "end-evaluated"; readonly correct: Correct }
   | { readonly type: "report"; readonly event: TrainingEvent }
   | { readonly type: "finish"; readonly outcome: Outcome };

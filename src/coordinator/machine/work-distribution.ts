@@ -127,11 +127,12 @@ function give(draft: Draft, peer: PeerId, items: readonly number[]): void {
 
 /**
  * Gives all shards of the next step to the ready workers, with the slice of its parameters that is there already. Not
- * where something else comes first: an evaluation, an interrupt's end, a pause for lack of workers.
+ * where something else comes first: an evaluation, the end of an interrupted run or of its time, a pause for lack of
+ * workers.
  */
 export function giveAhead(draft: Draft, slice: SliceName): void {
-  const { phase, plan, members, interruptedBy } = draft.state;
-  if (phase.type !== "training" || interruptedBy !== undefined) return;
+  const { phase, plan, members, interruptedBy, isTimeUp } = draft.state;
+  if (phase.type !== "training" || interruptedBy !== undefined || isTimeUp) return;
   const step = phase.step + 1;
   const ready = readyMembers(members);
   if (step % plan.stepsPerEpoch === 0 || ready.length < plan.minWorkers) return;

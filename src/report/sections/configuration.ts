@@ -3,18 +3,20 @@ import { type Content, type Html, html } from "../html.ts";
 import { formatTime } from "../format-time.ts";
 import { factsTable } from "./facts-table.ts";
 import { decisiveSettings, otherSettings, repeatCommand, type Setting } from "../repeat-command.ts";
-import type { ReportContent } from "../report-content.ts";
+import { endingOf, type ReportContent } from "../report-content.ts";
 
 /** What the run was told, what it ran on, and how to have it again. */
-export function configurationSection({ run, data }: ReportContent): Html {
-  const { config, engine } = run.checkpoint;
+export function configurationSection(content: ReportContent): Html {
+  const { config, engine } = content.run.checkpoint;
+  const { type } = endingOf(content);
+  const isWhole = type === "complete" || type === "out of patience";
   const repeatable = engine.includes("+")
     ? html`<p class="muted">Several engines computed (${engine}): another run agrees within rounding only.</p>`
     : undefined;
   return html`<section id="configuration">
     <h2>Configuration</h2>
     <p>
-      This command trains the same weights, with any number of
+      This command trains the same weights, ${isWhole ? "" : "and then the rest of the run, "}with any number of
       workers${engine === "wasm" ? ", to the last bit" : ", within the engine's rounding"}:
     </p>
     <pre><code>${repeatCommand(config, engine)}</code></pre>
@@ -28,7 +30,7 @@ export function configurationSection({ run, data }: ReportContent): Html {
           ${decisiveSettings(config).map((setting) => row(setting))}
         </tbody>
       </table>
-      ${environment(run, data)}
+      ${environment(content)}
     </div>
     <details>
       <summary>Other options</summary>
@@ -50,8 +52,8 @@ function row({ flag, value, isDefault }: Setting): Html {
   </tr>`;
 }
 
-function environment({ checkpoint, record }: ReportContent["run"], data: ReportContent["data"]): Html {
-  const rows: [name: string, value: Content][] = [
+function environment({ run: { checkpoint, record }, data, validation }: ReportContent): Html {
+  const rows: (readonly [name: string, value: Content])[] = [
     ["Engine", checkpoint.engine],
     ...(record?.devices ?? []).map((each): [string, Content] => [
       each.workers === 1 ? "1 worker" : `${formatCount(each.workers)} workers`,
@@ -63,6 +65,9 @@ function environment({ checkpoint, record }: ReportContent["run"], data: ReportC
       "Data",
       `${data.name}: ${formatCount(data.trainSamples)} training and ${formatCount(data.testSamples)} test images`,
     ],
+    ...(validation === undefined
+      ? []
+      : [["Held out for validation", `${formatCount(validation.samples)} of the training images`] as const]),
     ["Data's digest", html`<code>${checkpoint.dataDigest}</code>`],
   ];
   if (record !== undefined) {

@@ -8,11 +8,17 @@ import type { ReportContent } from "../report-content.ts";
 const MAX_ROWS = 100;
 
 /** How loss, accuracy, learning rate and speed went, epoch by epoch. */
-export function curvesSection({ history, end }: ReportContent): Html {
+export function curvesSection({ history, end, log, validation }: ReportContent): Html {
   const axis = { xName: "epochs", xMax: end.step / end.stepsPerEpoch };
   const trainLoss = history.epochPoints((row) => row.trainLoss);
   const trainAccuracy = history.epochPoints((row) => row.trainAccuracy);
-  const testAccuracy = history.epochPoints((row) => row.testAccuracy);
+  const last = log.endEvaluation(end.step);
+  const atEnd = (y: number | null | undefined): Point[] => (y === undefined || y === null ? [] : [{ x: axis.xMax, y }]);
+  const testAccuracy = [...history.epochPoints((row) => row.testAccuracy), ...atEnd(last?.testAccuracy)];
+  const validationAccuracy = [
+    ...history.epochPoints((row) => row.validationAccuracy),
+    ...atEnd(last?.validationAccuracy),
+  ];
   const epochSpeed = history.epochPoints((row) => row.samplesPerSecond);
   const [stepLoss, rates, stepSpeed] = [history.lossPoints(), history.learningRatePoints(), history.speedPoints()];
   const later =
@@ -34,9 +40,10 @@ export function curvesSection({ history, end }: ReportContent): Html {
         ],
       })}${lineChart({
         ...{ title: "Accuracy", ...axis, y: "linear", format: (y) => `${Number((y * 100).toFixed(2))} %` },
-        summary: `of the test images ${ends(testAccuracy, formatPercent)}`,
+        summary: accuracySummary(testAccuracy, validationAccuracy),
         lines: [
           { name: "training", points: trainAccuracy, look: "second" },
+          { name: "validation", points: validationAccuracy, look: "third" },
           { name: "test", points: testAccuracy, look: "first" },
         ],
       })}${lineChart({
@@ -52,7 +59,7 @@ export function curvesSection({ history, end }: ReportContent): Html {
         ],
       })}
     </div>
-    ${table(history.epochs())} ${later}
+    ${table(history.epochs(), validation?.bestEpoch)} ${later}
   </section> `;
 }
 
@@ -62,10 +69,18 @@ function ends(points: readonly Point[], format: (y: number) => string): string {
   return first === last ? format(first.y) : `from ${format(first.y)} to ${format(last.y)}`;
 }
 
-function table(all: readonly EpochRow[]): Content {
+function accuracySummary(test: readonly Point[], validation: readonly Point[]): string {
+  const ofTest = `of the test images ${ends(test, formatPercent)}`;
+  return validation.length === 0 ? ofTest : `${ofTest}; of the validation images ${ends(validation, formatPercent)}`;
+}
+
+/** @param best the epoch to mark */
+function table(all: readonly EpochRow[], best: number | undefined): Content {
   if (all.length === 0) return html`<p class="muted">No finished epoch was logged.</p>`;
   const rows = all.slice(-MAX_ROWS);
   const left = all.length - rows.length;
+  const isValidated = rows.some((row) => row.validationAccuracy !== null);
+  const ofValidation = (cells: Content): Content => (isValidated ? cells : undefined);
   return html`<details>
     <summary>
       Figures of ${rows.length === 1 ? "the epoch" : `${left > 0 ? "the last " : ""}${rows.length} epochs`}
@@ -77,6 +92,10 @@ function table(all: readonly EpochRow[]): Content {
             <th scope="col">Epoch</th>
             <th scope="col">Train loss</th>
             <th scope="col">Train accuracy</th>
+            ${ofValidation(
+              html`<th scope="col">Validation accuracy</th>
+                <th scope="col">Validation errors</th>`,
+            )}
             <th scope="col">Test accuracy</th>
             <th scope="col">Test errors</th>
             <th scope="col">Images a second</th>
@@ -85,10 +104,14 @@ function table(all: readonly EpochRow[]): Content {
         <tbody>
           ${rows.map(
             (row) =>
-              html`<tr>
-                <th scope="row">${row.epoch}</th>
+              html`<tr class="${row.epoch === best ? "best" : "other"}">
+                <th scope="row">${row.epoch}${row.epoch === best ? html` <small>best</small>` : undefined}</th>
                 <td>${row.trainLoss?.toFixed(4)}</td>
                 <td>${percent(row.trainAccuracy)}</td>
+                ${ofValidation(
+                  html`<td>${percent(row.validationAccuracy)}</td>
+                    <td>${count(row.validationErrors)}</td>`,
+                )}
                 <td>${percent(row.testAccuracy)}</td>
                 <td>${count(row.testErrors)}</td>
                 <td>${count(row.samplesPerSecond)}</td>

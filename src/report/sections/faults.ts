@@ -1,7 +1,7 @@
 import { formatCount, formatPlural } from "../../shared/format.ts";
-import type { Faults, RunStart } from "../../shared/run-record.ts";
+import type { Faults } from "../../shared/run-record.ts";
 import { type Content, type Html, html } from "../html.ts";
-import { knownStarts, type ReportContent } from "../report-content.ts";
+import { type KnownStart, knownStarts, type ReportContent } from "../report-content.ts";
 import { formatTime } from "../format-time.ts";
 import { factsTable } from "./facts-table.ts";
 
@@ -77,7 +77,11 @@ function rejectedText(faults: readonly Faults[]): string {
   return all === 0 ? "0" : `${formatCount(all)} (${reasons.join(", ")})`;
 }
 
-function startTable(starts: readonly RunStart[]): Html {
+function endedBy({ interruptedBy, endedBy: early }: KnownStart): string {
+  return interruptedBy ?? (early === "time" ? "its time was up" : early === "patience" ? "early stopping" : "done");
+}
+
+function startTable(starts: readonly KnownStart[]): Html {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Starts">
     <table class="numbers">
       <caption>
@@ -101,7 +105,7 @@ function startTable(starts: readonly RunStart[]): Html {
               <td>${formatTime(start.endedAt)}</td>
               <td>${formatCount(start.resumedFrom ?? 0)}</td>
               <td>${formatCount(start.steps)}</td>
-              <td>${start.interruptedBy ?? "done"}</td>
+              <td>${endedBy(start)}</td>
               <td>${formatCount(start.faults.workersLost)}</td>
             </tr> `,
         )}

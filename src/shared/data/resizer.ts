@@ -1,4 +1,5 @@
-import { instantiateKernels, WASM_PAGE_BYTES } from "../kernel-module.ts";
+import { WASM_PAGE_BYTES } from "../kernel-instance.ts";
+import { instantiateKernels } from "../kernel-module.ts";
 import { IMAGE_SIDE, IMAGE_SIZE } from "../model/lenet5.ts";
 import { STORED_SIDE, STORED_SIZE } from "./idx.ts";
 

@@ -20,6 +20,7 @@ export const COORDINATOR_EVENTS = {
   waiting: "warn",
   step: "info",
   epoch: "info",
+  "end-evaluated": "info",
   rejected: "info",
   "connection-refused": "warn",
   "checkpoint-saved": "info",

@@ -21,7 +21,7 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * What is wrong with a header's bytes, in words that complete "the header ..."; undefined when they are one map of maps,
- * lists, whole numbers, texts in UTF-8 and truth values, whose keys are Latin letters and differ within each map.
+ * lists, numbers, texts in UTF-8 and truth values, whose keys are Latin letters and differ within each map.
  */
 export function headerProblem(bytes: Uint8Array, limits: HeaderLimits): string | undefined {
   const scan = new Scan(bytes, limits);
@@ -65,7 +65,7 @@ class Scan {
       case 0xc3:
         return;
       case 0xcb:
-        // Whole numbers beyond 32 bits; what else they may be, the message's schema refuses.
+        // Whole numbers beyond 32 bits, and shares; what else they may be, the message's schema refuses.
         return this.#double();
       case 0xcc:
       case 0xd0:

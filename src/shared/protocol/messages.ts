@@ -10,7 +10,7 @@ import { z } from "zod";
  */
 
 /** Raised when a peer of the old version could misread a message of the new one. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Bounds on what a peer can claim, far above what a run needs. */
 export const LIMITS = {
@@ -140,6 +140,14 @@ const welcome = z.strictObject({
   runId: text,
   seed: z.int().min(0),
   augment: z.boolean(),
+  /** Share of each label that is spread evenly over all classes. */
+  labelSmoothing: z.number().min(0).lt(1),
+  /** Training images that the run may use, and how many of these it holds out for validation, chosen by the seed. */
+  trainSamples: z
+    .int()
+    .min(1)
+    .max(2 ** 31),
+  validationSamples: count(2 ** 31),
   /** Most samples that one shard will have. */
   shardSize: z.int().min(1).max(LIMITS.samplesPerBatch),
 });
@@ -190,12 +198,13 @@ const assign = z.strictObject({
     .max(LIMITS.shardsPerBatch),
 });
 
-/** A chunk of the test set to evaluate, with the averaged parameters. */
+/** A chunk of the test set, or of the training images held out for validation, to evaluate with the averaged parameters. */
 const evaluate = z.strictObject({
   type: z.literal("evaluate"),
   session,
   version: step,
   chunk: count(LIMITS.samplesPerBatch),
+  images: z.enum(["test", "validation"]),
   first: count(2 ** 31),
   count: z.int().min(1).max(LIMITS.samplesPerBatch),
 });

@@ -1,9 +1,9 @@
 import type { KernelModule } from "../kernel-module.ts";
 
 /**
- * Flat float32 arithmetic in WebAssembly SIMD. Pointers are byte addresses, 16-byte aligned; `n` counts floats. Lanes
- * do exactly the IEEE 754 single-precision operations written here, so the results equal a plain loop that rounds
- * after each operation (Math.fround): the tests hold them to that bit for bit.
+ * Flat float32 arithmetic in WebAssembly SIMD. Pointers are byte addresses, 16-byte aligned but for scale's; `n` counts
+ * floats. Lanes do exactly the IEEE 754 single-precision operations written here, so the results equal a plain loop that
+ * rounds after each operation (Math.fround): the tests hold them to that bit for bit.
  */
 const source = `
 /** into[i] += other[i]. Returns 1 when no sum is NaN or infinite, as allFinite does. */
@@ -50,6 +50,22 @@ export function blend(average: usize, values: usize, n: i32, keep: f32, take: f3
   }
 }
 
+/** into[i] = values[i] * factor */
+export function scale(into: usize, values: usize, n: i32, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    v128.store(into, f32x4.mul(v128.load(values), factors));
+    into += 16;
+    values += 16;
+  }
+  for (; i < n; i++) {
+    store<f32>(into, load<f32>(values) * factor);
+    into += 4;
+    values += 4;
+  }
+}
+
 /** 1 when no value is NaN or infinite: x * 0 is 0 for those alone, and a sum of zeros stays 0. */
 export function allFinite(values: usize, n: i32): i32 {
   const zero = f32x4.splat(0);
@@ -69,7 +85,8 @@ export function allFinite(values: usize, n: i32): i32 {
 
 /**
  * One Adam step (Kingma and Ba 2015, algorithm 1, in the order of PyTorch's implementation), written beside the old
- * values so that the previous version stays whole until the step is committed.
+ * values so that the previous version stays whole until the step is committed. The parameters alone may be stepped where
+ * they lie, with pNext = p.
  *
  *   m' = m * beta1 + g * (1 - beta1)
  *   v' = v * beta2 + (g * g) * (1 - beta2)

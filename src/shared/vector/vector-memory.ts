@@ -1,9 +1,11 @@
-import { allocateMemory, instantiateOver, type Kernels, WASM_PAGE_BYTES } from "../kernel-module.ts";
+import { allocateMemory, type Kernels, WASM_PAGE_BYTES } from "../kernel-instance.ts";
+import { instantiateOver } from "../kernel-module.ts";
 import { MOST_SHARED_PAGES, SHARED_VECTOR_KERNELS, VECTOR_KERNELS } from "./kernels.ts";
 
 interface VectorExports {
   add(into: number, other: number, n: number): number;
   blend(average: number, values: number, n: number, keep: number, take: number): void;
+  scale(into: number, values: number, n: number, factor: number): void;
   allFinite(values: number, n: number): number;
   adam(
     ...args: [
@@ -53,6 +55,12 @@ export interface AdamFactors {
   /** 1 / sqrt(1 - beta2^t) */
   readonly varianceScale: number;
   readonly epsilon: number;
+}
+
+/** Some of a vector's numbers. */
+export interface Range {
+  readonly start: number;
+  readonly length: number;
 }
 
 /** Parameters with Adam's first and second moment, each of the same length. */
@@ -135,12 +143,18 @@ export class VectorMemory {
     );
   }
 
+  /** into = values * factor, rounded to float32, in the `length` numbers from `start` on, wherever that is. */
+  scale(into: Vector, values: Vector, factor: number, { start, length }: Range): void {
+    const offset = start * 4;
+    this.#kernels.exports.scale(address(into) + offset, address(values) + offset, length, Math.fround(factor));
+  }
+
   /** Whether no value is NaN or infinite. */
   allFinite(vector: Vector): boolean {
     return this.#kernels.exports.allFinite(address(vector), vector.length) === 1;
   }
 
-  /** One Adam step on the first `length` numbers, from `old` to `next`. */
+  /** One Adam step on the first `length` numbers, from `old` to `next`, whose parameters may be the same vector. */
   adam(old: Moments, gradient: Vector, next: Moments, length: number, factors: AdamFactors): void {
     const { beta1, oneMinusBeta1, beta2, oneMinusBeta2, stepSize, varianceScale, epsilon } = factors;
     this.#kernels.exports.adam(

@@ -18,12 +18,18 @@ export function checkParameters(parameters: Float32Array, start: number | undefi
 }
 
 /** @returns images in the shard */
-export function checkShard({ images, labels, globalCount }: ShardInput): number {
+export function checkShard({ images, labels, globalCount, labelSmoothing = 0 }: ShardInput): number {
   const count = checkImages(images, labels);
   if (!Number.isSafeInteger(globalCount) || globalCount < count) {
     throw new LockstepError(
       "usage",
       `globalCount is ${globalCount}, but the shard alone has ${count} images: pass the number of samples in the whole global batch`,
+    );
+  }
+  if (!Number.isFinite(labelSmoothing) || labelSmoothing < 0 || labelSmoothing >= 1) {
+    throw new LockstepError(
+      "usage",
+      `labelSmoothing is ${labelSmoothing}: pass the share of each label that all classes get, from 0 to below 1`,
     );
   }
   const wrong = labels.findIndex((label) => label >= CLASS_COUNT);

@@ -34,6 +34,11 @@ export interface ShardInput {
   readonly labels: Uint8Array;
   /** Samples in the whole global batch: the gradient is divided by this, not by the shard's own size. */
   readonly globalCount: number;
+  /**
+   * Share of each label that is spread evenly over all classes (Szegedy et al. 2016, section 7), from 0 to below 1: the
+   * loss is the cross-entropy with (1 - labelSmoothing) * one-hot + labelSmoothing / 10. Default: 0.
+   */
+  readonly labelSmoothing?: number;
 }
 
 /**
@@ -43,7 +48,7 @@ export interface ShardInput {
 export interface ShardGradient {
   /** `[61_750]` in table order: gradient of (sum of the shard's losses) / globalCount. */
   readonly gradient: Float32Array;
-  /** Sum (not mean) of the shard's cross-entropy losses, in nats. */
+  /** Sum (not mean) of the shard's cross-entropy losses with the smoothed labels, in nats. */
   readonly lossSum: number;
   /** Images whose largest logit is the label's (first index wins a tie). */
   readonly correct: number;

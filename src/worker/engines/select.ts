@@ -14,8 +14,8 @@ export async function createEngine(name: EngineName | "auto", options: EngineOpt
   switch (name) {
     case "auto":
     case "wasm": {
-      const { WasmEngine } = await import("./wasm/wasm-engine.ts");
-      return new WasmEngine();
+      const { openWasm } = await import("./wasm/open-wasm.ts");
+      return openWasm();
     }
     case "tensorflow": {
       const { openTensorFlow } = await import("./tensorflow/open-tensorflow.ts");

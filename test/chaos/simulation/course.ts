@@ -22,25 +22,27 @@ export class Course {
       const { step, epoch, loss, learningRate, samples, correct, samplesCounted, gradientNorm } = event;
       this.#compare(`step ${step}`, { epoch, loss, learningRate, samples, correct, samplesCounted, gradientNorm });
     } else if (event.type === "epoch") {
-      const { epoch, trainLoss, trainAccuracy, testErrors, testSamples } = event;
-      this.#compare(`epoch ${epoch}`, { trainLoss, trainAccuracy, testErrors, testSamples });
+      const { epoch, trainLoss, trainAccuracy, testErrors, testSamples, validationErrors, isBest } = event;
+      const evaluation = { testErrors, testSamples, validationErrors, isBest };
+      this.#compare(`epoch ${epoch}`, { trainLoss, trainAccuracy, ...evaluation });
     }
   }
 
   /** @throws Error when the state after this step was another one */
   checkpoint({ step, state, latest, adamM, adamV, progress, ...rest }: Checkpoint): void {
     const vectors = [state, latest, adamM, adamV].map((vector) => crc32(bytesOf(vector)));
-    const { evaluatedEpochs, epochLossSum, epochCorrect, epochSamples, testErrors } = progress;
+    const { evaluatedEpochs, epochLossSum, epochCorrect, epochSamples, testErrors, validation } = progress;
     this.#compare(`the state after step ${step}`, { vectors, epochLossSum, epochCorrect, epochSamples });
-    this.#compare(`the evaluation of epoch ${evaluatedEpochs}`, { testErrors });
+    this.#compare(`the evaluation of epoch ${evaluatedEpochs}`, { testErrors, validation });
     this.#compare("what a run is", { dataDigest: rest.dataDigest, engine: rest.engine, seed: rest.seed });
   }
 
   /** @throws Error when the run has come to something else */
   result(result: TrainingResult): void {
     const { weightsSha256, trainLoss, testErrors, testAccuracy, epochs, steps, samples, engine } = result;
-    const { samplesLost, samplesRepeated } = result;
+    const { samplesLost, samplesRepeated, validationErrors, bestEpoch, endedBy } = result;
     this.#compare("the result", { weightsSha256, trainLoss, testErrors, testAccuracy, epochs, steps, samples, engine });
+    this.#compare("what the validation images told", { validationErrors, bestEpoch, endedBy });
     this.#compare("the samples", { samplesLost, samplesRepeated });
   }
 

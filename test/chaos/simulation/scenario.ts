@@ -12,7 +12,7 @@ export interface Scenario {
 
 const LARGEST_BATCH = 16;
 const [FEWEST_STEPS, MOST_STEPS] = [10, 25];
-const TRAIN_IMAGES = LARGEST_BATCH * MOST_STEPS;
+const TRAIN_IMAGES = LARGEST_BATCH * (MOST_STEPS + 1);
 /** One, two and more chunks of evaluation, the last of them short. */
 const TEST_IMAGES = [90, 300, 620, 1_300];
 
@@ -25,7 +25,7 @@ export function scenarioOf(number: number): Scenario {
   const steps = Math.ceil(FEWEST_STEPS / epochs) + draws.below(Math.floor((MOST_STEPS - FEWEST_STEPS) / epochs) + 1);
   const batchSize = 1 + draws.below(LARGEST_BATCH);
   const testImages = draws.pick(TEST_IMAGES);
-  const config: Partial<TrainConfig> = {
+  const config: { -readonly [Key in keyof TrainConfig]?: TrainConfig[Key] } = {
     ...{ epochs, batchSize, shardSize: 1 + draws.below(batchSize) },
     // The last batch of an epoch is a short one.
     limitTrain: (steps - 1) * batchSize + 1 + draws.below(batchSize),
@@ -37,7 +37,13 @@ export function scenarioOf(number: number): Scenario {
     checkpointEvery: draws.below(6),
     minWorkers: draws.uniform() < 0.2 ? 2 : 1,
     seed: 1 + draws.below(1_000),
+    ...(draws.uniform() < 0.3 ? { validation: 1 + draws.below(batchSize) } : {}),
+    ...(draws.uniform() < 0.3 ? { weightDecay: draws.between(0, 0.1), labelSmoothing: draws.between(0, 0.3) } : {}),
   };
+  const { validation, limitTrain } = config;
+  // As many steps as without.
+  if (validation !== undefined && limitTrain !== undefined) config.limitTrain = limitTrain + validation;
+  if (validation !== undefined && draws.uniform() < 0.5) config.patience = 1 + draws.below(2);
   return { config: configFrom("train", config), dataset: datasetOf(testImages) };
 }
 

@@ -5,7 +5,7 @@ import { type History, historyOf, updated } from "../../../src/coordinator/live/
 import type { Snapshot } from "../../../src/coordinator/live/page/protocol.ts";
 import { LockstepError } from "../../../src/shared/errors.ts";
 import type { TrainingEvent } from "../../../src/shared/events.ts";
-import { epoch, finished, started, step, workerLeft, workerPhases } from "../training-events.ts";
+import { endEvaluated, epoch, finished, started, step, workerLeft, workerPhases } from "../training-events.ts";
 
 const UNIX_MS = 1_800_000_000_000;
 
@@ -65,6 +65,31 @@ describe("the state", () => {
     // Half an epoch of 60,000 samples, and one evaluation.
     expect(state.etaSeconds).toBeCloseTo(30_000 / 6_400 + 3, 1);
     expect(state.elapsedSeconds).toBeCloseTo(17.07, 2);
+  });
+
+  test("tells the last evaluation, the best epoch, and at the end which weights the accuracy is of", () => {
+    run.record(started({ epochs: 20 }));
+    expect(run.snapshot().state).toMatchObject({ validationAccuracy: null, bestEpoch: null });
+    train(1, 938, 1);
+    run.record(epoch({ epoch: 1, validationAccuracy: 0.97, isBest: true }));
+    train(939, 1_876, 1);
+    run.record(epoch({ epoch: 2, validationAccuracy: 0.96 }));
+    expect(run.snapshot().state).toMatchObject({ testAccuracy: 0.981, validationAccuracy: 0.96, bestEpoch: 1 });
+    train(1_877, 1_900, 1);
+    const mark = run.mark;
+    run.record(endEvaluated({ step: 1_900, testAccuracy: 0.982, validationAccuracy: 0.965 }));
+    expect(run.update(mark)?.epochs).toEqual({
+      ...{ step: [938, 1_876, 1_900], epoch: [1, 2, 3], trainLoss: [0.2001, 0.2001, null] },
+      ...{ testAccuracy: [0.981, 0.981, 0.982], validationAccuracy: [0.97, 0.96, 0.965] },
+    });
+    expect(run.snapshot().events.at(-1)).toMatchObject({ tone: "good", text: expect.stringContaining("time is up") });
+    run.record(finished({ testAccuracy: 0.981, validationAccuracy: 0.97, bestEpoch: 1, epochs: 2, endedBy: "time" }));
+    const { state, result } = run.end();
+    expect(state).toMatchObject({ phase: "finished", testAccuracy: 0.982, validationAccuracy: 0.965, epochs: 20 });
+    expect(result).toMatchObject({
+      ...{ testAccuracy: 0.981, validationAccuracy: 0.97, bestEpoch: 1, epochs: 2, endedBy: "time" },
+      bestCheckpoint: "runs/a/checkpoints/best",
+    });
   });
 
   test("of a run that failed says why, and has no result", () => {

@@ -18,10 +18,14 @@ const plans: fc.Arbitrary<Plan> = fc
     minWorkers: fc.integer({ min: 1, max: 3 }),
     begin: fc.double({ min: 0, max: 1, noNaN: true }),
     isEvaluated: fc.boolean(),
+    validationChunks: fc.integer({ min: 0, max: 4 }),
+    // Simulated runs take some seconds.
+    runLimitMs: fc.oneof({ weight: 3, arbitrary: fc.constant(Infinity) }, fc.integer({ min: 0, max: 10_000 })),
   })
   // Nothing may depend on the stall timeout: it is for workers that hang, and none does here.
   .map(({ begin, isEvaluated, ...sizes }) => ({
     ...{ ...PLAN, ...sizes, stallTimeoutMs: Infinity },
+    validationChunks: Math.min(sizes.validationChunks, sizes.evaluationChunks - 1),
     start: startAt(Math.round(begin * sizes.epochs * sizes.stepsPerEpoch), sizes.stepsPerEpoch, isEvaluated),
   }));
 
@@ -54,14 +58,22 @@ function checkEnd({ invariants, interrupted, broken }: SimulatedFleet, plan: Pla
   if (outcome.type === "interrupted" && !interrupted) throw new Error("nobody interrupted the run");
   // Two bad answers for the same slice; a computation gives two answers.
   if (outcome.type === "diverged" && broken < 2) throw new Error("the run diverged without a reason");
-  const complete = plan.evaluationChunks;
-  const expected = Array.from({ length: complete }, (_, chunk) => correctOf(chunk)).reduce((a, b) => a + b, 0);
-  if (evaluated.some((correct) => correct !== expected))
-    throw new Error(`evaluated to ${evaluated.join()}, not ${expected}`);
+  const { evaluationChunks, validationChunks } = plan;
+  const expected = `${correctIn(validationChunks, evaluationChunks)}+${correctIn(0, validationChunks)}`;
+  for (const { test, validation } of evaluated) {
+    if (`${test}+${validation}` !== expected) throw new Error(`evaluated to ${test}+${validation}, not ${expected}`);
+  }
   if (outcome.type !== "done") return;
+  if (outcome.early === "time" && plan.runLimitMs < Infinity) return;
+  if (outcome.early !== undefined) throw new Error(`ended early by ${outcome.early}`);
   if (committed !== plan.epochs * plan.stepsPerEpoch) throw new Error(`done after ${committed} steps`);
   if (plan.start.evaluatedEpochs + evaluated.length !== plan.epochs)
     throw new Error(`done after ${evaluated.length} evaluations`);
+}
+
+/** Images that come out right in the chunks from `first` up to, not including, `end`. */
+function correctIn(first: number, end: number): number {
+  return Array.from({ length: end - first }, (_, i) => correctOf(first + i)).reduce((a, b) => a + b, 0);
 }
 
 test("whatever happens in a fleet, each step is applied once and in order, and the run comes to its end", () => {
@@ -82,7 +94,7 @@ test("whatever happens in a fleet, each step is applied once and in order, and t
 test("in a fleet in which nothing goes wrong nobody is lost, whatever order things come in", () => {
   fc.assert(
     fc.property(plans, fc.integer(), fc.integer({ min: 3, max: 6 }), (plan, seed, workers) => {
-      const fleet = new SimulatedFleet(plan, seed);
+      const fleet = new SimulatedFleet({ ...plan, runLimitMs: Infinity }, seed);
       for (let i = 0; i < workers; i++) fleet.join();
       for (let i = 0; i < 20_000 && !fleet.over; i++) fleet.happenWell();
       expect(fleet.transcript.filter((line) => / lost \(/.test(line))).toEqual([]);

@@ -109,7 +109,15 @@ export class ChanceParent {
       this.#send({ type: "parameters", session, version: this.#version, slice, averaged: true });
     }
     for (let chunk = this.#draws.below(6); chunk >= 0; chunk--) {
-      this.#send({ type: "evaluate", session, version: this.#version, chunk, first: chunk * 10, count: 10 });
+      this.#send({
+        type: "evaluate",
+        session,
+        version: this.#version,
+        chunk,
+        images: "test",
+        first: chunk * 10,
+        count: 10,
+      });
       this.#owed.add(`chunk ${chunk}`);
     }
   }
@@ -144,7 +152,15 @@ export class ChanceParent {
   #welcome(): void {
     const session = this.#session;
     if (session === undefined) return;
-    const run = { runId: "runs/a", seed: 1, augment: false, shardSize: 1 };
+    const run = {
+      runId: "runs/a",
+      seed: 1,
+      augment: false,
+      labelSmoothing: 0,
+      trainSamples: 8,
+      validationSamples: 0,
+      shardSize: 1,
+    };
     this.#send({ type: "welcome", session, name: "worker-1", ...run });
   }
 

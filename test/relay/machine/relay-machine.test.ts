@@ -247,7 +247,15 @@ describe("an evaluation", () => {
       relay.told({ type: "parameters", session: "c/1", version: 4, slice, averaged: true });
     }
     const effects = Array.from({ length: 6 }, (_, chunk) =>
-      relay.told({ type: "evaluate", session: "c/1", version: 4, chunk, first: chunk * 250, count: 250 }),
+      relay.told({
+        type: "evaluate",
+        session: "c/1",
+        version: 4,
+        chunk,
+        images: "test",
+        first: chunk * 250,
+        count: 250,
+      }),
     ).flat();
     const chunksOf = (peer: string) =>
       told(effects, peer).flatMap((message) => (message.type === "evaluate" ? [message.chunk] : []));

@@ -45,7 +45,15 @@ export class RelayScript {
   }
 
   welcome(session = "c/1"): Effect[] {
-    const run = { runId: "runs/a", seed: 1, augment: false, shardSize: 1 };
+    const run = {
+      runId: "runs/a",
+      seed: 1,
+      augment: false,
+      labelSmoothing: 0,
+      trainSamples: 8,
+      validationSamples: 0,
+      shardSize: 1,
+    };
     return this.told({ type: "welcome", session, name: "worker-7", ...run });
   }
 

@@ -18,7 +18,7 @@ describe("objection", () => {
   });
 
   test.each([
-    ["protocol-version", { protocol: 1 }, /version 3, the worker 1: install the same version of lockstep/],
+    ["protocol-version", { protocol: 1 }, /version 4, the worker 1: install the same version of lockstep/],
     ["model", { modelDigest: "1".repeat(64) }, /model has other tensors/],
     [
       "data",

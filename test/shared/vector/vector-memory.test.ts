@@ -86,6 +86,32 @@ test("blend equals a plain float32 loop for any length, and touches nothing beyo
   );
 });
 
+test("scale equals a plain float32 loop for any range, in place or not, and touches nothing beyond", () => {
+  const range = fc.record({ start: fc.nat(9), length: fc.nat(40) });
+  fc.assert(
+    fc.property(range, fc.boolean(), roughFloat, fc.nat(), ({ start, length }, isInPlace, factor, seed) => {
+      const [values, other] = scratch;
+      const numbers = randomVector(100, seed);
+      values.values.set(numbers);
+      other.values.fill(7);
+      const into = isInPlace ? values : other;
+      const expected = into.values.map((value, i) =>
+        i >= start && i < start + length ? Math.fround(numbers[i]! * factor) : value,
+      );
+      memory.scale(into, values, factor, { start, length });
+      expectSameBits(into.values, expected);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("scale by 1 changes no bit of any finite number", () => {
+  const numbers = Float32Array.of(-0, 0, 1e-45, -1e-45, 1e-40, 3.4e38, -3.4e38, 1, Infinity, -Infinity, 0.1);
+  const [into, values] = [vectorOf(numbers.map(() => 7)), vectorOf(numbers)];
+  memory.scale(into, values, 1, { start: 0, length: numbers.length });
+  expectSameBits(into.values, numbers);
+});
+
 describe("allFinite", () => {
   const lengths = [1, 2, 3, 4, 5, 7, 8, 11, 12, 15];
 

@@ -13,6 +13,8 @@ export interface Curve {
   readonly width: number;
   /** Single points far from each other, which are marked and joined. */
   readonly sparse?: boolean;
+  /** Not shown, nor named, while it has no values. */
+  readonly isOptional?: boolean;
   readonly text: (value: number | null | undefined) => string;
 }
 
@@ -37,6 +39,8 @@ export class Chart {
   readonly #element: HTMLElement;
   readonly #legend: HTMLElement;
   #plot: Plot | undefined;
+  /** Those of the options that are shown. */
+  #curves: readonly Curve[];
   #data: AlignedData;
   #isLog = false;
 
@@ -45,7 +49,8 @@ export class Chart {
     this.#element = element;
     this.#legend = create("div", { attributes: { class: "legend" } });
     element.after(this.#legend);
-    this.#data = [[], ...options.curves.map(() => [])];
+    this.#curves = options.curves.filter(({ isOptional }) => isOptional !== true);
+    this.#data = [[], ...this.#curves.map(() => [])];
     new ResizeObserver(() => this.#resize()).observe(element);
     element.addEventListener("keydown", (event) => this.#moveCursor(event));
     element.addEventListener("blur", () => this.#plot?.setCursor({ left: -10, top: -10 }));
@@ -58,9 +63,14 @@ export class Chart {
   }
 
   /** @param data the steps, then a column for each curve */
-  show(data: AlignedData): void {
+  show([steps, ...columns]: AlignedData): void {
+    const { curves } = this.#options;
+    const isShown = curves.map(({ isOptional }, index) => isOptional !== true || hasValues(columns[index]));
+    const data = [steps, ...columns.filter((_, index) => isShown[index])] as AlignedData;
+    const before = this.#curves.length;
+    this.#curves = curves.filter((_, index) => isShown[index]);
     this.#data = this.#isLog ? onLogScale(data) : data;
-    if (this.#plot === undefined) this.rebuild();
+    if (this.#plot === undefined || this.#curves.length !== before) this.rebuild();
     else this.#plot.setData(this.#data);
     this.#showLatest();
     this.#describe();
@@ -84,7 +94,7 @@ export class Chart {
       grid: { stroke: color("--grid"), width: 1 },
       ticks: { show: false },
     };
-    const { curves, axisText, xText } = this.#options;
+    const { axisText, xText } = this.#options;
     const range = this.#isLog ? this.#options.logRange : this.#options.range;
     const y: Scale = {};
     // 3 is logarithmic; uPlot has a name for it in its types only, not in its script.
@@ -112,7 +122,7 @@ export class Chart {
       hooks: { setLegend: [() => this.#showLatest()] },
       series: [
         { label: "Step", value: (_plot, value) => (value === null ? "–" : value.toLocaleString("en-US")) },
-        ...curves.map((curve): Series => ({
+        ...this.#curves.map((curve): Series => ({
           label: curve.label,
           stroke: color(curve.color),
           width: curve.width,
@@ -144,7 +154,7 @@ export class Chart {
   #describe(): void {
     const last = this.#data[0].length - 1;
     if (last < 0) return;
-    const values = this.#options.curves.map(
+    const values = this.#curves.map(
       ({ label, text }, index) => `${label} ${text(lastBefore(this.#data[index + 1], last))}`,
     );
     const label = `Curve over ${this.#options.xText(this.#data[0][last] ?? 0)} steps. Now: ${values.join(", ")}.`;
@@ -178,6 +188,10 @@ function onLogScale([steps, ...columns]: AlignedData): AlignedData {
     steps,
     ...columns.map((column) => Array.from(column, (value) => ((value ?? 0) > 0 ? value : null))),
   ] as AlignedData;
+}
+
+function hasValues(column: AlignedData[number] | undefined): boolean {
+  return Array.from(column ?? []).some((value) => value !== null && value !== undefined);
 }
 
 /** The last value that is there up to an index. */

@@ -40,6 +40,7 @@ export class Charts {
       range: accuracyRange,
       curves: [
         { ...line, label: "Training", color: "--third", text: percentText },
+        { ...line, label: "Validation", color: "--accent", sparse: true, isOptional: true, text: percentText },
         { ...line, label: "Test", color: "--second", sparse: true, text: percentText },
       ],
     });
@@ -74,12 +75,15 @@ export class Charts {
     const { steps, epochs } = this.#history;
     const weight = this.#smoothing.valueAsNumber;
     const [step, epochStep] = [[...steps.step], [...epochs.step]];
-    const joined = (columns: (number | null)[][], ofEpochs: readonly number[]): AlignedData =>
+    const joined = (columns: (number | null)[][], ...ofEpochs: (readonly (number | null)[])[]): AlignedData =>
       epochStep.length === 0
-        ? ([step, ...columns, step.map(() => null)] as AlignedData)
-        : uPlot.join([[step, ...columns] as AlignedData, [epochStep, [...ofEpochs]]]);
+        ? ([step, ...columns, ...ofEpochs.map(() => step.map(() => null))] as AlignedData)
+        : uPlot.join([
+            [step, ...columns] as AlignedData,
+            [epochStep, ...ofEpochs.map((column) => [...column])] as AlignedData,
+          ]);
     this.#loss.show(joined([[...steps.loss], smoothed(steps.loss, weight)], epochs.trainLoss));
-    this.#accuracy.show(joined([smoothed(steps.accuracy, weight)], epochs.testAccuracy));
+    this.#accuracy.show(joined([smoothed(steps.accuracy, weight)], epochs.validationAccuracy, epochs.testAccuracy));
     this.#speed.show([step, smoothedSpeeds(steps.samplesPerSecond, weight)] as AlignedData);
   }
 }

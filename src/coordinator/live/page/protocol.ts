@@ -23,8 +23,12 @@ export interface LiveState {
   readonly loss: number | null;
   /** Mean over the last finished epoch, in nats. */
   readonly trainLoss: number | null;
-  /** After the last epoch, 0 to 1. */
+  /** In the last evaluation, 0 to 1. */
   readonly testAccuracy: number | null;
+  /** On the images held out for validation; null where there are none. */
+  readonly validationAccuracy: number | null;
+  /** The epoch with the fewest errors on these, from 1; null also while this start of the run has not seen it. */
+  readonly bestEpoch: number | null;
   /** Over the last 10 seconds of training; at the end, over the whole run. */
   readonly samplesPerSecond: number | null;
   readonly learningRate: number | null;
@@ -47,13 +51,14 @@ export interface StepColumns {
   readonly samplesPerSecond: readonly (number | null)[];
 }
 
-/** The curves over epochs, a column each. */
+/** The curves over epochs, a column each; the last point may be of an epoch amid which the run ended. */
 export interface EpochColumns {
   /** The last step of each epoch. */
   readonly step: readonly number[];
   readonly epoch: readonly number[];
-  readonly trainLoss: readonly number[];
+  readonly trainLoss: readonly (number | null)[];
   readonly testAccuracy: readonly number[];
+  readonly validationAccuracy: readonly (number | null)[];
 }
 
 /** `left` and `lost` are gone; the others are here. */
@@ -109,7 +114,16 @@ export interface Update {
 
 /** What a run came to. */
 export interface LiveResult {
+  /** After the last epoch; with validation images, of the weights that had the fewest errors on those. */
   readonly testAccuracy: number | null;
+  /** Of the same weights; null without validation images. */
+  readonly validationAccuracy: number | null;
+  /** The epoch whose weights these are, from 1; null where they are the last ones. */
+  readonly bestEpoch: number | null;
+  /** Why the run ended before all its epochs as it was told to; otherwise null. */
+  readonly endedBy: "patience" | "time" | null;
+  /** Epochs completed. */
+  readonly epochs: number;
   readonly trainLoss: number | null;
   readonly steps: number;
   readonly trainSeconds: number;
@@ -117,6 +131,8 @@ export interface LiveResult {
   readonly engine: string;
   readonly weightsSha256: string;
   readonly checkpoint: string;
+  /** The path of that of `bestEpoch`; empty where there is none. */
+  readonly bestCheckpoint: string;
   readonly samplesLost: number;
   readonly samplesRepeated: number;
   /** A sentence on what limited the run; empty where it was too short to tell. */

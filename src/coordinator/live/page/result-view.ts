@@ -1,6 +1,7 @@
 import { byId, create, setText } from "./dom.ts";
 import { clockText, countText, lossText, percentText } from "./format.ts";
 import type { End, LiveResult } from "./protocol.ts";
+import { endSentences } from "./result-text.ts";
 
 /** Shows what the run came to, or why it came to nothing. */
 export function showResult({ state, result }: End): void {
@@ -8,6 +9,9 @@ export function showResult({ state, result }: End): void {
   section.hidden = false;
   section.dataset.phase = state.phase;
   setText("result-title", titleOf({ state, result }));
+  const end = result === null ? "" : endSentences(result, state).join(" ");
+  setText("result-end", end);
+  byId("result-end", HTMLElement).hidden = end === "";
   const limit = result === null ? state.note : result.limit;
   setText("result-limit", limit);
   byId("result-limit", HTMLElement).hidden = limit === "" || limit === byId("note", HTMLElement).textContent;
@@ -37,6 +41,7 @@ function titleOf({ state, result }: End): string {
 
 function factsOf(result: LiveResult): (readonly [name: string, value: string, isWide?: boolean])[] {
   const { steps, trainSeconds, samplesPerSecond, engine, samplesLost, samplesRepeated } = result;
+  const last = result.bestCheckpoint === "" ? "" : "last ";
   return [
     ["Train loss of the last epoch", lossText(result.trainLoss)],
     ["Steps", countText(steps)],
@@ -44,7 +49,8 @@ function factsOf(result: LiveResult): (readonly [name: string, value: string, is
     ["Images a second", countText(samplesPerSecond)],
     ["Engine", engine],
     ["Samples lost and repeated", `${countText(samplesLost)} and ${countText(samplesRepeated)}`],
-    ["SHA-256 of the weights", result.weightsSha256, true],
+    [`SHA-256 of the ${last}weights`, result.weightsSha256, true],
     ...(result.checkpoint === "" ? [] : [["Checkpoint", result.checkpoint, true] as const]),
+    ...(result.bestCheckpoint === "" ? [] : [["Checkpoint of the best epoch", result.bestCheckpoint, true] as const]),
   ];
 }

@@ -40,11 +40,20 @@ export function showState(state: LiveState, sinceMs: number): void {
 
   setText("loss", lossText(state.loss));
   setText("loss-more", state.trainLoss === null ? "of the last batch" : `last epoch ${lossText(state.trainLoss)}`);
-  setText("accuracy", percentText(state.testAccuracy));
-  setText("accuracy-more", state.testAccuracy === null ? "known after the first epoch" : "");
+  showAccuracies(state);
   setText("speed", countText(state.samplesPerSecond));
   setText("speed-more", isOver ? "over the whole run" : "over the last 10 s");
   setText("workers-ready", countText(state.workers));
   const now = isOver ? "at the end" : "ready";
   setText("workers-more", workersLost > 0 ? `${now}; ${countText(workersLost)} lost on the way` : now);
+}
+
+function showAccuracies({ testAccuracy, validationAccuracy, bestEpoch }: LiveState): void {
+  const isValidated = validationAccuracy !== null;
+  setText("accuracy", percentText(testAccuracy));
+  const last = isValidated ? "in the last evaluation" : "";
+  setText("accuracy-more", testAccuracy === null ? "known after the first epoch" : last);
+  byId("validation-tile", HTMLElement).hidden = !isValidated;
+  setText("validation", percentText(validationAccuracy));
+  setText("validation-more", bestEpoch === null ? "in the last evaluation" : `best epoch: ${countText(bestEpoch)}`);
 }

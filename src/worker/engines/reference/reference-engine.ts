@@ -30,7 +30,7 @@ export class ReferenceEngine implements Engine {
     if (this.#parameters === undefined) throw notLoaded();
     const count = checkShard(shard);
     const activations = forward(this.#parameters, normalised(shard.images), count, float32);
-    const { lossSum, correct, dLogits } = crossEntropy(activations.logits, shard.labels, shard.globalCount, float32);
+    const { lossSum, correct, dLogits } = crossEntropy(activations.logits, shard, float32);
     const { bn1, bn2 } = activations.statistics;
     const result: ShardGradient = {
       gradient: backward(this.#parameters, activations, dLogits, count, float32),

@@ -63,8 +63,8 @@ export function nativeLayers(tf: TensorFlow, isGpu: boolean): Layers {
       return runOne("BiasAddGrad", attributes, [dy]) as Tensor1D;
     },
 
-    crossEntropyGradient(logits, oneHotLabels) {
-      const outputs = run("SoftmaxCrossEntropyWithLogits", [type("T")], [logits, oneHotLabels], 2);
+    crossEntropyGradient(logits, targets) {
+      const outputs = run("SoftmaxCrossEntropyWithLogits", [type("T")], [logits, targets], 2);
       return outputs[1] as Tensor2D;
     },
   };

@@ -30,7 +30,7 @@ export function composedLayers(tf: Tf): Layers {
 
     reluGradient: (dy, y) => tf.mul(dy, tf.step(y)),
     biasGradient: (dy) => tf.sum(dy, 0),
-    crossEntropyGradient: (logits, oneHotLabels) => tf.sub(tf.softmax(logits), oneHotLabels),
+    crossEntropyGradient: (logits, targets) => tf.sub(tf.softmax(logits), targets),
   };
 }
 

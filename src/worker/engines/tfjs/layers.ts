@@ -19,8 +19,11 @@ export interface Layers {
   poolGradient(dy: Tensor4D, x: Tensor4D, y: Tensor4D): Tensor4D;
   /** Sum over the images: [n][outputs] to [outputs]. */
   biasGradient(dy: Tensor2D): Tensor1D;
-  /** Gradient of the sum of the images' softmax cross-entropies: softmax(logits) - labels, [n][10]. */
-  crossEntropyGradient(logits: Tensor2D, oneHotLabels: Tensor2D): Tensor2D;
+  /**
+   * Gradient of the sum of the images' softmax cross-entropies: softmax(logits) - targets, [n][10].
+   * @param targets what softmax is to be, [n][10]: of each image they sum to 1
+   */
+  crossEntropyGradient(logits: Tensor2D, targets: Tensor2D): Tensor2D;
 }
 
 export interface Normalised {

@@ -59,14 +59,14 @@ const POOLED_INPUTS = 400;
 /**
  * Forward and backward pass. To be called within `tf.tidy`.
  * @param images [n][32][32][1]
- * @param oneHotLabels [n][10]
+ * @param targets what softmax is to be, [n][10]
  */
 export function train(
   tf: Tf,
   layers: Layers,
   parameters: DeviceParameters,
   images: core.Tensor4D,
-  oneHotLabels: core.Tensor2D,
+  targets: core.Tensor2D,
 ): TrainingPass {
   const { conv1, bn1, conv2, bn2, fc1, fc2, fc3 } = parameters;
   const count = images.shape[0];
@@ -85,7 +85,7 @@ export function train(
   const logits = dense(tf, hidden2, fc3); // [n][10]
 
   const inputGradient = (dy: core.Tensor2D, { weight }: DenseParameters): core.Tensor2D => tf.matMul(dy, weight);
-  const dLogits = layers.crossEntropyGradient(logits, oneHotLabels);
+  const dLogits = layers.crossEntropyGradient(logits, targets);
   const dHidden2 = layers.reluGradient(inputGradient(dLogits, fc3), hidden2);
   const dHidden1 = layers.reluGradient(inputGradient(dHidden2, fc2), hidden1);
   const dRelu2 = tf.reshape<core.Rank.R4>(inputGradient(dHidden1, fc1), relu2.shape);

@@ -10,7 +10,7 @@ import {
 } from "../../../shared/model/lenet5.ts";
 import { checkEvaluation, checkParameters, checkShard, notLoaded } from "../check-input.ts";
 import type { Engine, EvaluationInput, Images, Logits, ShardGradient, ShardInput } from "../engine.ts";
-import { crossEntropy } from "../reference/loss.ts";
+import { crossEntropy, targetShares } from "../reference/loss.ts";
 import { DEVICE_COUNT, toTableOrder } from "./device-layout.ts";
 import { type UploadedParameters, uploadParameters } from "./device-parameters.ts";
 import { foldNormalisation } from "./fold-normalisation.ts";
@@ -72,7 +72,7 @@ export class TfjsEngine implements Engine {
     const uploaded = this.#upload();
     let factors: readonly number[] = [];
     const flat = tf.tidy(() => {
-      const pass = train(tf, layers, uploaded, this.#imagesTensor(shard.images, count), oneHot(tf, shard.labels));
+      const pass = train(tf, layers, uploaded, this.#imagesTensor(shard.images, count), targetsTensor(tf, shard));
       factors = [pass.bn1.varianceFactor, pass.bn2.varianceFactor];
       return flatten(tf, pass);
     });
@@ -86,7 +86,7 @@ export class TfjsEngine implements Engine {
       this.#variance[i] = variance / factors[i < CONV1_CHANNELS ? 0 : 1]!;
     }
     const allocate = (length: number): Float32Array => new Float32Array(length);
-    const { lossSum, correct } = crossEntropy(next(count * CLASS_COUNT), shard.labels, shard.globalCount, allocate);
+    const { lossSum, correct } = crossEntropy(next(count * CLASS_COUNT), shard, allocate);
     return { gradient: this.#gradient, lossSum, correct, batchMean: this.#mean, batchVar: this.#variance };
   }
 
@@ -164,9 +164,11 @@ function normalise(bytes: Uint8Array): Float32Array {
   return pixels;
 }
 
-function oneHot(tf: typeof core, labels: Uint8Array): core.Tensor2D {
-  const values = new Float32Array(labels.length * CLASS_COUNT);
-  for (const [i, label] of labels.entries()) values[i * CLASS_COUNT + label] = 1;
+/** What softmax is to be for each image, [n][10]. */
+function targetsTensor(tf: typeof core, { labels, labelSmoothing = 0 }: ShardInput): core.Tensor2D {
+  const { own, other } = targetShares(labelSmoothing);
+  const values = new Float32Array(labels.length * CLASS_COUNT).fill(other);
+  for (const [i, label] of labels.entries()) values[i * CLASS_COUNT + label] = own;
   return tf.tensor2d(values, [labels.length, CLASS_COUNT]);
 }
 

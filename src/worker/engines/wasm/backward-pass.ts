@@ -1,4 +1,5 @@
 import { BATCH_NORM_EPSILON, CONV1_CHANNELS, CONV2_CHANNELS, tensor } from "../../../shared/model/lenet5.ts";
+import type { ShardInput } from "../engine.ts";
 import type { Address, Lenet5Kernels } from "./kernel-exports.ts";
 import { VALUES } from "./memory-layout.ts";
 import {
@@ -20,7 +21,11 @@ const CONV1_WEIGHTS = tensor("conv1.weight").size;
 const CONV2_WEIGHTS = tensor("conv2.weight").size;
 
 /** Loss, and its gradient with respect to the logits. Reads the labels at `shard.labels`, writes `model.summary`. */
-export function loss({ kernels, model, shard }: Network, count: number, globalCount: number): void {
+export function loss(
+  { kernels, model, shard }: Network,
+  count: number,
+  { globalCount, labelSmoothing = 0 }: Omit<ShardInput, "images" | "labels">,
+): void {
   kernels.softmaxCrossEntropy(
     shard.logits,
     shard.labels,
@@ -28,6 +33,7 @@ export function loss({ kernels, model, shard }: Network, count: number, globalCo
     pairedGroups(count),
     count,
     globalCount,
+    labelSmoothing,
     model.summary,
   );
 }

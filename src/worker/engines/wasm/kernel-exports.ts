@@ -94,6 +94,7 @@ export interface Lenet5Kernels {
     groups: number,
     count: number,
     globalCount: number,
+    labelSmoothing: number,
     summary: Address,
   ): void;
 }

@@ -1,5 +1,5 @@
 import { LockstepError } from "../../../shared/errors.ts";
-import { WASM_PAGE_BYTES, instantiateKernels } from "../../../shared/kernel-module.ts";
+import { type Kernels, WASM_PAGE_BYTES } from "../../../shared/kernel-instance.ts";
 import { NORMALISED } from "../../../shared/data/preprocess.ts";
 import { CLASS_COUNT, IMAGE_SIZE, PARAMETER_COUNT, STATISTIC_COUNT } from "../../../shared/model/lenet5.ts";
 import { checkEvaluation, checkParameters, checkShard, notLoaded } from "../check-input.ts";
@@ -43,8 +43,8 @@ export class WasmEngine implements Engine {
   #logits = new Float32Array(0);
   #loaded = false;
 
-  constructor() {
-    const { exports, memory } = instantiateKernels<Lenet5Kernels>("lenet5");
+  /** @param kernels an instance of `lenet5.wasm` of its own: `openWasm` has it in Node.js */
+  constructor({ exports, memory }: Kernels<Lenet5Kernels>) {
     this.#kernels = exports;
     this.#memory = memory;
     this.#model = layOutModel(exports.firstFreeByte());
@@ -69,7 +69,7 @@ export class WasmEngine implements Engine {
 
     const network = { kernels: this.#kernels, model: this.#model, shard: this.#shard };
     forward(network, count, "batch", pixels);
-    loss(network, count, shard.globalCount);
+    loss(network, count, shard);
     denseBackward(network, count);
     const { summary, gradient, mean, variance } = this.#views;
     const result: ShardGradient = {

@@ -43,6 +43,12 @@ test("one that computes something else is replaced, normalisation with its gradi
   expect(replacedOf({ batchNorm: unbiased })).toEqual(["batchNorm", "batchNormGradient"]);
 });
 
+test("a loss that knows only whole labels, not smoothed ones, is replaced", () => {
+  const whole: Layers["crossEntropyGradient"] = (logits, targets) =>
+    composed.crossEntropyGradient(logits, tf.oneHot(tf.argMax(targets, 1), targets.shape[1]) as tf.Tensor2D);
+  expect(replacedOf({ crossEntropyGradient: whole })).toEqual(["crossEntropyGradient"]);
+});
+
 test("pooling that gives the gradient to another of equal pixels is replaced", () => {
   const toLast: Layers["poolGradient"] = (dy, x, y) => {
     const flip = (image: tf.Tensor4D): tf.Tensor4D => tf.reverse(image, [1, 2]);

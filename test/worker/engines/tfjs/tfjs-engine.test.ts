@@ -28,8 +28,8 @@ async function openOnCpu(): Promise<TfjsEngine> {
   });
 }
 
-// "ties": all of a filter's pooling windows tie, and some gammas are negative.
-describe.each(["batch-1", "ties"] as const)("on %s", (name) => {
+// "ties": all of a filter's pooling windows tie, and some gammas are negative. "smoothed": so are the labels.
+describe.each(["batch-1", "ties", "smoothed"] as const)("on %s", (name) => {
   const golden = readGolden(name);
   let engine: Engine;
   let expected: ShardGradient;

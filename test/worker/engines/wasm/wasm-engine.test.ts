@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { PARAMETERS } from "../../../../src/shared/model/lenet5.ts";
 import { ReferenceEngine } from "../../../../src/worker/engines/reference/reference-engine.ts";
-import { WasmEngine } from "../../../../src/worker/engines/wasm/wasm-engine.ts";
+import { openWasm } from "../../../../src/worker/engines/wasm/open-wasm.ts";
 import { copyOf, engineCompliance, largest, largestDifference, sameBits } from "../../../compliance/engine.ts";
 import { makeCase } from "../../../golden/golden.ts";
 
 engineCompliance("wasm", {
-  create: async () => new WasmEngine(),
+  create: async () => openWasm(),
   // PyTorch itself is up to 7e-4 off in float32 on these cases (the first convolution's weights, 128 images).
   tolerance: 2e-5,
   deterministic: true,
@@ -14,18 +14,25 @@ engineCompliance("wasm", {
 });
 
 describe("agrees with the reference engine", () => {
-  const wasm = new WasmEngine();
+  const wasm = openWasm();
   const reference = new ReferenceEngine();
   afterAll(() => {
     wasm.dispose();
     reference.dispose();
   });
 
-  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 32, 33, 64, 100])("on %i images", (count) => {
-    const { parameters, shard, evaluation } = makeCase(100 + count, count, 2 * count);
+  test.each([
+    ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 32, 33, 64, 100].map((count) => [count, 0] as const),
+    ...([
+      [7, 0.1],
+      [32, 0.5],
+    ] as const),
+  ])("on %i images with label smoothing %f", (count, labelSmoothing) => {
+    const { parameters, shard: unsmoothed, evaluation } = makeCase(100 + count, count, 2 * count);
     wasm.load(parameters);
     reference.load(parameters);
 
+    const shard = { ...unsmoothed, labelSmoothing };
     const found = wasm.gradients(shard);
     const expected = reference.gradients(shard);
     expect(found.lossSum).toBeCloseTo(expected.lossSum, 4);
@@ -43,7 +50,7 @@ describe("agrees with the reference engine", () => {
 });
 
 test("leaves the gradient of the convolutions' biases at exactly 0", () => {
-  const wasm = new WasmEngine();
+  const wasm = openWasm();
   const { parameters, shard } = makeCase(21, 9);
   wasm.load(parameters);
   const { gradient } = wasm.gradients(shard);
@@ -53,7 +60,7 @@ test("leaves the gradient of the convolutions' biases at exactly 0", () => {
 });
 
 test("calls denseFinal before the convolutions' gradient exists", () => {
-  const wasm = new WasmEngine();
+  const wasm = openWasm();
   const { parameters, shard } = makeCase(22, 9);
   wasm.load(parameters);
   let convolutionAtCallback = -1;
@@ -65,7 +72,7 @@ test("calls denseFinal before the convolutions' gradient exists", () => {
 });
 
 test("what an unused lane holds does not matter, not even when it is not finite", () => {
-  const wasm = new WasmEngine();
+  const wasm = openWasm();
   const { parameters, shard } = makeCase(23, 5);
   wasm.load(parameters);
   const expected = copyOf(wasm.gradients(shard));

@@ -4,7 +4,8 @@ export const LOSS = `
 const exponentials = memory.data(${10 * 8});
 
 /**
- * Loss and its gradient with respect to the logits, (softmax - one-hot) / globalCount.
+ * Loss with smoothed labels, and its gradient with respect to the logits, (softmax - target) / globalCount. The target is
+ * (1 - labelSmoothing) * one-hot + labelSmoothing / 10: exactly 1 and 0 where labelSmoothing is 0.
  *
  * @param logits [groups][10][4]
  * @param labels [count] bytes, 0 to 9
@@ -13,8 +14,11 @@ const exponentials = memory.data(${10 * 8});
  * @param summary {sum of the losses: f64, correct images: i32}
  */
 export function softmaxCrossEntropy(
-  logits: usize, labels: usize, dLogits: usize, groups: i32, count: i32, globalCount: f64, summary: usize,
+  logits: usize, labels: usize, dLogits: usize, groups: i32, count: i32, globalCount: f64, labelSmoothing: f64,
+  summary: usize,
 ): void {
+  const other = labelSmoothing / 10;
+  const own = 1 - labelSmoothing + other;
   memory.fill(dLogits, 0, (<usize>groups) * ${10 * 16});
   let lossSum: f64 = 0;
   let correct = 0;
@@ -37,12 +41,14 @@ export function softmaxCrossEntropy(
       store<f64>(exponentials + (<usize>k) * 8, e);
       sum += e;
     }
+    const logSum = NativeMath.log(sum);
     for (let k = 0; k < 10; k++) {
+      const target = k == label ? own : other;
       const probability = load<f64>(exponentials + (<usize>k) * 8) / sum;
-      const target: f64 = k == label ? 1 : 0;
       store<f32>(dLogits + start + (<usize>k) * 16, <f32>((probability - target) / globalCount));
+      // What nobody expects costs nothing, not even where its logit is -Infinity.
+      if (target > 0) lossSum += target * (logSum - (<f64>load<f32>(logit + (<usize>k) * 16) - <f64>largest));
     }
-    lossSum += NativeMath.log(sum) - (<f64>load<f32>(logit + (<usize>label) * 16) - <f64>largest);
     correct += i32(predicted == label);
   }
   store<f64>(summary, lossSum, 0);
