@@ -1,12 +1,13 @@
 /** Runs put in order, with what differs between them and how far their seeds do. Pure. */
 
 import { flagName } from "../shared/config-resolve.ts";
+import type { CompareConfig } from "../shared/config.ts";
 import { LockstepError } from "../shared/errors.ts";
 import { type ComparedRun, isDone, type LeftOutRun } from "./compared-run.ts";
 import { differingOptions, optionText } from "./run-options.ts";
 import { spread, type Spread } from "./statistics.ts";
 
-export type SortKey = "test-accuracy" | "validation-accuracy" | "train-loss" | "time";
+export type SortKey = CompareConfig["by"];
 
 /** Runs that differ in the seed only. */
 export interface SeedGroup {

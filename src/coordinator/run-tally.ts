@@ -78,6 +78,6 @@ export class RunTally {
 }
 
 function startOf(record: RunRecord): RunStart {
-  const { startedAt, endedAt, resumedFrom, steps, trainSeconds, interruptedBy, faults, devices } = record;
-  return { startedAt, endedAt, resumedFrom, steps, trainSeconds, interruptedBy, faults, devices };
+  const { startedAt, endedAt, resumedFrom, steps, trainSeconds, interruptedBy, endedBy, faults, devices } = record;
+  return { startedAt, endedAt, resumedFrom, steps, trainSeconds, interruptedBy, endedBy, faults, devices };
 }

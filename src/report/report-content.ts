@@ -1,4 +1,4 @@
-import type { RunRecord, RunStart } from "../shared/run-record.ts";
+import type { RunStart } from "../shared/run-record.ts";
 import type { LogSummary } from "./log-summary.ts";
 import type { HistoryEnd, MetricsHistory } from "./metrics-history.ts";
 import type { Predictions } from "./predictions.ts";
@@ -54,17 +54,14 @@ export function endingOf({ run, epochs, end }: Pick<ReportContent, "run" | "epoc
   return signal === undefined ? { type: "unfinished" } : { type: "interrupted", signal };
 }
 
-/** A start, and why it ended before all epochs if it was told to, as far as that was kept. */
-export type KnownStart = RunStart & Pick<RunRecord, "endedBy">;
-
 /** The starts of a run that ended in good order, the oldest first, and whether there were no others before the last. */
 export function knownStarts({ record, earlierRecord }: ReportContent["run"]): {
-  starts: KnownStart[];
+  starts: RunStart[];
   areAll: boolean;
 } {
   const last = record ?? earlierRecord;
   if (last === undefined) return { starts: [], areAll: false };
-  const starts: KnownStart[] = [...last.earlier, last];
+  const starts: RunStart[] = [...last.earlier, last];
   const areAll = starts.every(({ resumedFrom }, i) => (resumedFrom ?? 0) === (starts[i - 1]?.steps ?? 0));
   return { starts, areAll: areAll && record !== undefined };
 }

@@ -307,7 +307,7 @@ const comparedRuns = {
 };
 
 const comparison = {
-  by: oneOf(["test-accuracy", "train-loss", "time"])
+  by: oneOf(["test-accuracy", "validation-accuracy", "train-loss", "time"])
     .default("test-accuracy")
     .describe("what the runs are sorted by, the best first"),
   html: text("FILE", "the path of a file to write")

@@ -37,6 +37,7 @@ export interface RunStart {
   readonly steps: number;
   readonly trainSeconds: number;
   readonly interruptedBy?: string | undefined;
+  readonly endedBy?: "patience" | "time" | undefined;
   readonly faults: Faults;
   readonly devices: readonly Device[];
 }
@@ -81,6 +82,7 @@ const start = z.object({
   steps: count,
   trainSeconds: z.number(),
   interruptedBy: z.string().optional(),
+  endedBy: z.enum(["patience", "time"]).optional(),
   faults,
   devices: z.array(device),
 });

@@ -1,7 +1,7 @@
 import { formatCount, formatPlural } from "../../shared/format.ts";
-import type { Faults } from "../../shared/run-record.ts";
+import type { Faults, RunStart } from "../../shared/run-record.ts";
 import { type Content, type Html, html } from "../html.ts";
-import { type KnownStart, knownStarts, type ReportContent } from "../report-content.ts";
+import { knownStarts, type ReportContent } from "../report-content.ts";
 import { formatTime } from "../format-time.ts";
 import { factsTable } from "./facts-table.ts";
 
@@ -77,11 +77,11 @@ function rejectedText(faults: readonly Faults[]): string {
   return all === 0 ? "0" : `${formatCount(all)} (${reasons.join(", ")})`;
 }
 
-function endedBy({ interruptedBy, endedBy: early }: KnownStart): string {
+function endedBy({ interruptedBy, endedBy: early }: RunStart): string {
   return interruptedBy ?? (early === "time" ? "its time was up" : early === "patience" ? "early stopping" : "done");
 }
 
-function startTable(starts: readonly KnownStart[]): Html {
+function startTable(starts: readonly RunStart[]): Html {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Starts">
     <table class="numbers">
       <caption>
