@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { BENCH_SUITES, type BenchConfig } from "../shared/config.ts";
+import type { BenchConfig } from "../shared/config.ts";
+import { BENCH_SUITES } from "../shared/option-tables/runs.ts";
 import { loadDataset } from "../shared/data/dataset.ts";
 import { LockstepError, messageOf } from "../shared/errors.ts";
 import { TextOutput } from "../shared/text-output.ts";

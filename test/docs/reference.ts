@@ -26,7 +26,7 @@ export function referenceText(): Promise<string> {
 
 const HEAD = `# Options
 
-<!-- Made by \`npm run reference\` from src/shared/config.ts and src/cli.ts: change those. -->
+<!-- Made by \`npm run reference\` from src/shared/option-tables and src/cli.ts: change those. -->
 
 Every command with all its options. \`npx lockstep COMMAND --help\` shows the same on a terminal.
 
