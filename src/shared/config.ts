@@ -172,7 +172,7 @@ export type CommandConfig<Command extends CommandName> = z.infer<(typeof COMMAND
 /** What a recipe sets where nobody sets anything else; `seed` is the defaults themselves. */
 export const RECIPES = {
   seed: {},
-  fast: { schedule: "one-cycle", lr: 0.004, batchSize: 64, epochs: 4 },
+  fast: { schedule: "one-cycle", lr: 0.008, batchSize: 128, epochs: 2 },
   best: { schedule: "one-cycle", lr: 0.006, batchSize: 128, epochs: 15, augment: true },
 } as const satisfies Record<TrainingConfig["recipe"], Partial<TrainingConfig>>;
 

@@ -54,7 +54,7 @@ describe("the run's options", () => {
 
   test("do not keep another recipe from setting its own", () => {
     run("a", { recipe: "fast", lr: 0.5, seed: 2 });
-    expect(load({ runDir: "a", resume: true, recipe: "fast" })).toMatchObject({ lr: 0.5, epochs: 4, seed: 2 });
+    expect(load({ runDir: "a", resume: true, recipe: "fast" })).toMatchObject({ lr: 0.5, epochs: 2, seed: 2 });
     expect(load({ runDir: "a", resume: true, recipe: "best" })).toMatchObject({ lr: 0.006, epochs: 15, seed: 2 });
     expect(load({ runDir: "a", resume: true, recipe: "seed" })).toMatchObject({ lr: 0.001, epochs: 10, seed: 2 });
   });
