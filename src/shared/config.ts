@@ -173,7 +173,10 @@ export type CommandConfig<Command extends CommandName> = z.infer<(typeof COMMAND
 export const RECIPES = {
   seed: {},
   fast: { schedule: "one-cycle", lr: 0.008, batchSize: 128, epochs: 2 },
-  best: { schedule: "one-cycle", lr: 0.006, batchSize: 128, epochs: 15, augment: true },
+  best: {
+    ...{ schedule: "one-cycle", lr: 0.006, batchSize: 128, epochs: 15 },
+    ...{ augment: true, labelSmoothing: 0.05, weightDecay: 0.05 },
+  },
 } as const satisfies Record<TrainingConfig["recipe"], Partial<TrainingConfig>>;
 
 /** A problem that no option has alone, as a sentence; `name` gives an option's name as the user wrote it. */

@@ -73,7 +73,12 @@ test("the other commands have their defaults", () => {
 });
 
 test("a recipe sets defaults that options override", () => {
-  expect(configFrom("train", { recipe: "fast" })).toMatchObject({ schedule: "one-cycle", lr: 0.008, batchSize: 128, epochs: 2 });
+  expect(configFrom("train", { recipe: "fast" })).toMatchObject({
+    schedule: "one-cycle",
+    lr: 0.008,
+    batchSize: 128,
+    epochs: 2,
+  });
   expect(configFrom("train", { recipe: "best", batchSize: 64, augment: false })).toMatchObject({
     schedule: "one-cycle",
     lr: 0.006,
