@@ -1,5 +1,6 @@
 import type { Signal } from "../../shared/errors.ts";
 import { type SliceName, SLICE_NAMES } from "../../shared/model/contribution.ts";
+import { readyMembers } from "../../shared/fleet/membership.ts";
 import type { Draft } from "./draft.ts";
 import type { BestEpoch, Evaluating, Outcome, Plan, Training } from "./types.ts";
 import { type Board, newBoard, owes, owners } from "../../shared/fleet/work-board.ts";
@@ -91,10 +92,13 @@ export function interrupt(draft: Draft, signal: Signal): void {
   if (draft.state.interruptedBy === undefined) draft.set({ interruptedBy: signal });
 }
 
-/** Where workers are missing at the end of the run's time, there is nothing to wait for. */
+/** Where workers are missing at the end of the run's time, nobody is waited for, and nothing is evaluated any more. */
 export function watchTime(draft: Draft): void {
-  const { phase, isTimeUp, waiting } = draft.state;
-  if (isTimeUp && waiting !== undefined && phase.type !== "finished") finish(draft, { type: "done", early: "time" });
+  const { phase, isTimeUp, waiting, members, plan } = draft.state;
+  if (!isTimeUp || waiting === undefined || phase.type === "finished") return;
+  const ready = readyMembers(members).length;
+  const message = `the run's time is up while it waits for workers: ${ready} of ${plan.minWorkers} ready`;
+  finish(draft, { type: "not-enough-workers", message });
 }
 
 /** A step that is being computed is finished first; where nobody computes, there is nothing to wait for. */
