@@ -49,10 +49,16 @@ export function readHead(line: string, version: string, name: string): Recording
     );
   }
   const { plan, incarnation } = head;
-  if (typeof plan !== "object" || plan === null || typeof incarnation !== "string") {
+  if (!isPlan(plan) || typeof incarnation !== "string") {
     throw new LockstepError("refused", `the first line of ${name} is damaged: it lacks the plan; record the run again`);
   }
-  return { plan: plan as Plan, incarnation };
+  return { plan, incarnation };
+}
+
+/** As far as a machine needs it to begin. */
+function isPlan(value: unknown): value is Plan {
+  if (typeof value !== "object" || value === null || !("start" in value)) return false;
+  return typeof value.start === "object" && value.start !== null;
 }
 
 /** Undefined when the line is torn or damaged. */

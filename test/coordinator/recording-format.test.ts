@@ -49,8 +49,8 @@ test.each([
   );
 });
 
-test("a head without its plan is refused", () => {
-  const line = headLine(HEAD, "1.2.3").replace('"plan"', '"plans"');
+test.each(["plan", "start"])("a head without its %s is refused", (key) => {
+  const line = headLine(HEAD, "1.2.3").replace(`"${key}"`, `"no ${key}"`);
   expect(() => readHead(line, "1.2.3", "the/file")).toThrow(
     /^the first line of the\/file is damaged: it lacks the plan/,
   );
