@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { autoWorkers } from "./auto-workers.ts";
 import { findCheckpoint } from "./coordinator/checkpoint-store.ts";
+import { isComplete } from "./coordinator/resumption.ts";
 import { CHECKPOINTS } from "./coordinator/run-directory.ts";
 import { prepareTrainingRun } from "./coordinator/training-run.ts";
 import type { Coordinator } from "./coordinator/coordinator.ts";
@@ -52,10 +53,11 @@ export async function planLocalWorkers(config: TrainConfig): Promise<WorkerPlan>
   }
 }
 
-async function isCompleteRun({ resume, runDir, epochs }: TrainConfig): Promise<boolean> {
+async function isCompleteRun(config: TrainConfig): Promise<boolean> {
+  const { resume, runDir } = config;
   if (!resume || runDir === undefined) return false;
   const found = await findCheckpoint(join(runDir, CHECKPOINTS)).catch(() => undefined);
-  return found !== undefined && found.checkpoint.progress.evaluatedEpochs >= epochs;
+  return isComplete(config, found);
 }
 
 async function planOnThisMachine(config: TrainConfig): Promise<WorkerPlan> {

@@ -92,7 +92,10 @@ async function verify(config: VerifyResumeConfig, { children, folder }: Workshop
 }
 
 function isSame(one: TrainingResult, other: TrainingResult): boolean {
-  const fields = ["weightsSha256", "trainLoss", "testErrors", "steps", "samples", "epochs"] as const;
+  const fields = [
+    ...(["weightsSha256", "trainLoss", "testErrors", "validationErrors", "bestEpoch"] as const),
+    ...(["steps", "samples", "epochs", "endedBy"] as const),
+  ];
   return fields.every((field) => one[field] === other[field]);
 }
 

@@ -18,6 +18,7 @@ export class ActiveTime {
   #lastMs = 0;
   #failure: string | undefined;
   #lastStart: string | undefined;
+  #startBefore: string | undefined;
 
   /** What is no line of a log is passed over. */
   add(line: string): void {
@@ -26,6 +27,7 @@ export class ActiveTime {
     if (data === undefined || !Number.isFinite(timeMs)) return;
     const { event, epoch } = data;
     if (event === "run-resumed" || event === "run-started") {
+      if (event === "run-resumed") this.#startBefore = this.#lastStart;
       this.#earlierMs = this.#nowMs();
       this.#startMs = event === "run-started" ? timeMs : undefined;
       this.#lastMs = timeMs;
@@ -34,6 +36,8 @@ export class ActiveTime {
     }
     // Before it knows of a step, another process has begun to write here.
     if (typeof data.step === "number") this.#lastMs = timeMs;
+    // A start that found nothing left to do: the result is that of the one before.
+    if (event === "run-finished" && this.#startMs === undefined) this.#lastStart = this.#startBefore;
     if (event === "run-failed") this.#failure = data.msg ?? "it does not say why";
     if (event === "epoch" && epoch !== undefined && this.#startMs !== undefined) {
       this.#epochs.set(epoch, this.#nowMs() / 1000);

@@ -32,10 +32,11 @@ interface OpenedRun {
  */
 export async function openRun({ config, dataset, now, version, warn }: OpenedRunOptions): Promise<OpenedRun> {
   const { resume, runDir } = config;
+  // What cannot be a run leaves no folder behind.
+  const plan = new RunPlan(config, dataset);
   if (!resume || runDir === undefined) {
     return { directory: createRunDirectory({ config, now, version, warn }), resumption: undefined };
   }
-  const plan = new RunPlan(config, dataset);
   const resumption = await findCheckpoint(join(runDir, CHECKPOINTS));
   if (resumption === undefined) warn(`${runDir} holds no checkpoint to resume from: starting at step 0`);
   else requireSameRun(config, dataset, plan, resumption);

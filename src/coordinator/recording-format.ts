@@ -7,7 +7,7 @@ import type { Effect, Event, Plan } from "./machine/types.ts";
  */
 
 const FORMAT = "lockstep-events";
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 /** What a run's machine began with. */
 export interface RecordingHead {

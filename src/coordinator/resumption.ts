@@ -53,7 +53,8 @@ export function requireSameRun(
   }
   const problems = DECISIVE_OPTIONS.flatMap((key) => {
     const [given, before] = [config[key], checkpoint.config[key] ?? defaultOf(key)];
-    if (given === before) return [];
+    // It decides when the run ends, and no weights on the way there.
+    if (given === before || key === "patience") return [];
     const problem = key === "epochs" ? epochsProblem(config, plan, checkpoint) : difference(key, given, before);
     return problem === undefined ? [] : [`${problem} (${path})`];
   });

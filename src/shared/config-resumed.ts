@@ -6,6 +6,7 @@ import { COMMAND_SCHEMAS, type CommandName, OPTIONS_OF_ONE_START, RECIPES } from
 import { readConfigFile } from "./config-file.ts";
 import type { ConfigLayer } from "./config-resolve.ts";
 import { LockstepError } from "./errors.ts";
+import { defaultOf } from "./option-default.ts";
 
 const RUNS = "runs";
 const CONFIG = "config.json";
@@ -31,11 +32,17 @@ export function withResumedRun(command: CommandName, layers: readonly ConfigLaye
   if (recipe !== undefined && recipe !== run.values.recipe) for (const key of RECIPE_KEYS) left.add(key);
   // The run's GPUs are for the run's engine.
   if (given(layers, "engine") !== undefined) for (const key of ["gpus", "shareGpu"]) left.add(key);
-  const values = Object.fromEntries(Object.entries(run.values).filter(([key]) => !left.has(key)));
+  const known = { ...WITHOUT_RECIPE, ...run.values };
+  const values = Object.fromEntries(Object.entries(known).filter(([key]) => !left.has(key)));
   return [...layers, folder, { values, nameOf: run.nameOf }];
 }
 
-const RECIPE_KEYS = Object.values(RECIPES).flatMap((settings) => Object.keys(settings));
+const RECIPE_KEYS = Object.values(RECIPES).flatMap(
+  (settings) => Object.keys(settings) as (keyof (typeof RECIPES)["best"])[],
+);
+
+/** A run of before there was an option was trained with its default, whatever its recipe sets today. */
+const WITHOUT_RECIPE = Object.fromEntries(RECIPE_KEYS.map((key) => [key, defaultOf(key)]));
 
 function given(layers: readonly ConfigLayer[], key: string): unknown {
   return layers.find(({ values }) => values[key] !== undefined)?.values[key];

@@ -53,7 +53,7 @@ export function decimal(min: number, max: number) {
 
 /** A number from 0 up to, not including, 1; as text `0.998` or `.998`. */
 export function fraction() {
-  const allowed = "a number from 0 to below 1, such as 0.998";
+  const allowed = "a number from 0 to below 1, such as 0.1";
   const number = z.number({ error: allowed }).min(0, allowed).lt(1, allowed);
   return z
     .preprocess(decimalFromText, number)

@@ -103,7 +103,7 @@ test.each([
   [
     "another version's",
     () => `${head().replace(VERSION, "0.0.1")}\n`,
-    /was recorded by lockstep 0\.0\.1 in format 1, this is/,
+    /was recorded by lockstep 0\.0\.1 in format 2, this is/,
   ],
   [
     "one that is damaged inside",

@@ -45,6 +45,21 @@ test("leaves out the time between two starts; of an epoch done twice the last co
   expect([time.untilEpoch(1), time.total()]).toEqual([9, 9]);
 });
 
+test("a start that finds nothing left to do leaves the result to the one before", () => {
+  const run: Entry[] = [
+    [100, "run-started", at(0)],
+    [105, "epoch", at(9, 1)],
+    [106, "run-finished", at(9)],
+  ];
+  const again: Entry[] = [
+    [900, "run-resumed", at(9)],
+    [901, "run-finished", at(9)],
+  ];
+  expect(timeOf(...run, ...again).lastStart).toBe(timeOf(...run).lastStart);
+  expect(timeOf(...run, ...again, ...again).lastStart).toBe(timeOf(...run).lastStart);
+  expect(timeOf(...run, again[0]!).lastStart).not.toBe(timeOf(...run).lastStart);
+});
+
 test("a failure is that of the last start", () => {
   expect(timeOf([1, "run-started"], [2, "run-failed", { msg: "no disk" }]).failure).toBe("no disk");
   expect(timeOf([1, "run-started"], [2, "run-failed", { msg: "no disk" }], [3, "run-resumed"]).failure).toBeUndefined();

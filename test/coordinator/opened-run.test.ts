@@ -44,6 +44,11 @@ test("without --resume a folder that holds a run is refused, and a new one made"
   await expect(open({})).rejects.toMatchObject({ code: "usage", message: expect.stringContaining("--resume") });
 });
 
+test("options that cannot make a run leave no folder behind", async () => {
+  await expect(open({ limitTrain: 50, validation: 50 })).rejects.toMatchObject({ code: "usage" });
+  expect(existsSync(runDir)).toBe(false);
+});
+
 describe("with --resume", () => {
   test.each([
     ["no folder", async () => {}],

@@ -36,12 +36,12 @@ test.each([
   [
     "another version's recording",
     headLine(HEAD, "1.2.2"),
-    "was recorded by lockstep 1.2.2 in format 1, this is 1.2.3 with format 1; replay it with the version that recorded it",
+    "was recorded by lockstep 1.2.2 in format 2, this is 1.2.3 with format 2; replay it with the version that recorded it",
   ],
   [
     "another format",
-    headLine(HEAD, "1.2.3").replace('"formatVersion":1', '"formatVersion":2'),
-    "was recorded by lockstep 1.2.3 in format 2, this is 1.2.3 with format 1",
+    headLine(HEAD, "1.2.3").replace('"formatVersion":2', '"formatVersion":1'),
+    "was recorded by lockstep 1.2.3 in format 1, this is 1.2.3 with format 2",
   ],
 ])("the head of %s is refused", (_, line, message) => {
   expect(() => readHead(line, "1.2.3", "the/file")).toThrow(

@@ -31,6 +31,12 @@ function problem(
 
 const usage = (message: string): unknown => expect.objectContaining({ code: "usage", message });
 
+test("patience may change: it decides when the run ends, and nothing before", () => {
+  const validated = { validation: 100, batchSize: 63 };
+  expect(problem({ ...validated, patience: 9 }, { ...validated, patience: 2 })).toBeUndefined();
+  expect(problem(validated, { ...validated, patience: 2 })).toBeUndefined();
+});
+
 test("what does not decide the weights may change", () => {
   expect(
     problem({ workers: 4, isolation: "process", logEvery: 1, minWorkers: 2, checkpointEvery: 5, engine: "reference" }),

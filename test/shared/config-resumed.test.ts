@@ -52,6 +52,15 @@ describe("the run's options", () => {
     expect(config).not.toHaveProperty("trace");
   });
 
+  test("that the run's version did not have are what they were then, whatever its recipe sets today", () => {
+    run("a");
+    const older = { recipe: "best", lr: 0.006, schedule: "one-cycle", batchSize: 128, epochs: 15, augment: true };
+    writeFileSync(join("a", "config.json"), JSON.stringify(older));
+    const config = load({ runDir: "a", resume: true });
+    expect(config).toMatchObject({ recipe: "best", lr: 0.006, labelSmoothing: 0, weightDecay: 0 });
+    expect(load({ runDir: "a", resume: true, weightDecay: "0.1" }).weightDecay).toBe(0.1);
+  });
+
   test("do not keep another recipe from setting its own", () => {
     run("a", { recipe: "fast", lr: 0.5, seed: 2 });
     expect(load({ runDir: "a", resume: true, recipe: "fast" })).toMatchObject({ lr: 0.5, epochs: 2, seed: 2 });

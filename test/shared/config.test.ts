@@ -157,7 +157,7 @@ describe("values", () => {
     ["warmupEpochs", "-1", '--warmup-epochs is "-1"; allowed: a number from 0 to 10000, such as 0.05'],
     ["weightDecay", "1.1", '--weight-decay is "1.1"; allowed: a number from 0 to 1, such as 0.05'],
     ["weightDecay", "", '--weight-decay is ""; allowed: a number from 0 to 1, such as 0.05'],
-    ["labelSmoothing", "1", '--label-smoothing is "1"; allowed: a number from 0 to below 1, such as 0.998'],
+    ["labelSmoothing", "1", '--label-smoothing is "1"; allowed: a number from 0 to below 1, such as 0.1'],
     ["accumulate", "0", whole("--accumulate", "0", 1, 65_536)],
     ["accumulate", "1.5", whole("--accumulate", "1.5", 1, 65_536)],
     ["validation", "-1", whole("--validation", "-1", 0, 1_000_000_000)],

@@ -57,7 +57,9 @@ export const trainingData = {
 export const limits = {
   maxMinutes: positiveNumber(100_000)
     .exactOptional()
-    .describe("end the run after so many minutes, with a last evaluation and a checkpoint to --resume from"),
+    .describe(
+      "end the run after so many minutes, with an evaluation, if workers are there, and a checkpoint to --resume from",
+    ),
 };
 
 export const checkpoints = {
