@@ -35,7 +35,8 @@ export function connectZmq(address: string, keys?: ConnectionKeys): WorkerTransp
   const socket = new Dealer({
     ...SOCKET_OPTIONS,
     ...familyOf(address),
-    ...HEARTBEATS,
+    // With keys it is the other end that asks, and this one notices when it is not asked any more.
+    ...(keys === undefined ? HEARTBEATS : {}),
     receiveHighWaterMark: RECEIVE_HIGH_WATER_MARK,
     // Not `immediate`: with it libzmq drops, when the connection ends, what has arrived but was not read yet, such as a
     // "stop" while this worker computes. What is queued for a coordinator that is gone may reach the next one instead:
@@ -82,6 +83,8 @@ class ZmqWorkerTransport implements WorkerTransport {
   readonly #problems = new Set<string>();
   #handlers: WorkerHandlers | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** Whether it has been let in, and the connection has not ended since. */
+  #isIn = false;
 
   constructor(socket: Dealer, address: string, keys: ConnectionKeys | undefined) {
     this.#socket = socket;
@@ -114,10 +117,18 @@ class ZmqWorkerTransport implements WorkerTransport {
   #note({ type }: Event): void {
     if (this.#socket.closed) return;
     if (type === "handshake") {
+      this.#isIn = true;
       this.#problems.clear();
       this.#cancelRetry();
     }
+    if (type === "disconnect") this.#isIn = false;
     if (!type.startsWith("handshake:error")) return;
+    if (this.#isIn) {
+      // Something was damaged on its way. libzmq only stops reading then: telling of it here, it forgets that it has failed.
+      this.#isIn = false;
+      this.#connectAnew();
+      return;
+    }
     const problem = this.#problemOf(type);
     const isNew = !this.#problems.has(problem);
     this.#problems.add(problem);

@@ -34,9 +34,10 @@ export const SOCKET_OPTIONS = {
  * Of the end that asks each second, and tells the other end after which silence to give it up. libzmq's own thread answers,
  * so a worker that computes is not mistaken for a dead one.
  *
- * Not for an end to whom anyone may send: when libzmq is about to ask a peer that it has stopped reading from, since too
- * many of its messages wait, and that has cut its connection meanwhile, it aborts the process (libzmq 4.3.5, `Assertion
- * failed: !_io_error`).
+ * Not for an end to whom anyone may send: when libzmq is about to ask a peer that it has stopped reading from, and that has
+ * cut its connection meanwhile, it aborts the process (libzmq 4.3.5, `Assertion failed: !_io_error`). It stops reading
+ * when too many messages wait, and, where a socket is followed, when something does not decrypt: telling of that resets
+ * errno to EAGAIN. So without keys the end that connects asks, and with keys the one that listens, which is not followed.
  */
 export const HEARTBEATS = { heartbeatInterval: 1_000, heartbeatTimeout: 4_000, heartbeatTimeToLive: 4_000 };
 
