@@ -36,6 +36,7 @@ export class BackgroundFile {
   #position: number;
   #writing: Promise<void> | undefined;
   #hasFailed = false;
+  #isClosed = false;
 
   /**
    * Makes the file, over any that is there.
@@ -55,7 +56,8 @@ export class BackgroundFile {
   }
 
   add(text: string): void {
-    if (this.#hasFailed) return;
+    // Its descriptor may be another file's by now.
+    if (this.#hasFailed || this.#isClosed) return;
     this.#buffer += text;
     if (this.#buffer.length >= MAX_BUFFER_CHARACTERS) this.#fail("the disk is too slow");
     else if (this.#buffer.length >= BUFFER_CHARACTERS) this.flush();
@@ -68,6 +70,7 @@ export class BackgroundFile {
 
   /** Writes what is still buffered. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#writing;
     await this.#write();
     closeSync(this.#fd);

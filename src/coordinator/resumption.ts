@@ -1,4 +1,5 @@
 import type { Checkpoint } from "../shared/checkpoint.ts";
+import { isJustEvaluated } from "../shared/checkpoint-progress.ts";
 import { flagName } from "../shared/config-resolve.ts";
 import { DECISIVE_OPTIONS, type TrainingConfig } from "../shared/config.ts";
 import type { DatasetSummary } from "../shared/data/dataset.ts";
@@ -28,8 +29,11 @@ export function startOf(resumption: Resumption | undefined): Start {
 
 /** Whether nothing is left to do: all epochs are done, or early stopping has ended the run. */
 export function isComplete({ epochs, patience }: TrainingConfig, resumption: Resumption | undefined): boolean {
+  if (resumption === undefined) return false;
   const { evaluatedEpochs, best } = startOf(resumption);
-  return evaluatedEpochs >= epochs || hasNoPatience({ patience }, evaluatedEpochs, best);
+  if (evaluatedEpochs >= epochs) return true;
+  // Less patience than before may have run out amid an epoch: the machine then finishes that epoch, and looks again.
+  return isJustEvaluated(resumption.checkpoint) && hasNoPatience({ patience }, evaluatedEpochs, best);
 }
 
 /**

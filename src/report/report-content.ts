@@ -1,4 +1,5 @@
 import type { RunStart } from "../shared/run-record.ts";
+import { isJustEvaluated } from "../shared/checkpoint-progress.ts";
 import type { LogSummary } from "./log-summary.ts";
 import type { HistoryEnd, MetricsHistory } from "./metrics-history.ts";
 import type { Predictions } from "./predictions.ts";
@@ -46,7 +47,8 @@ export function endingOf({ run, epochs, end }: Pick<ReportContent, "run" | "epoc
   if (end.evaluatedEpochs >= epochs) return { type: "complete" };
   const { config, progress } = run.checkpoint;
   const [patience, bestEpoch] = [config["patience"], progress.validation?.best.epoch];
-  if (typeof patience === "number" && bestEpoch !== undefined && end.evaluatedEpochs - bestEpoch >= patience) {
+  const isAtEpochsEnd = isJustEvaluated(run.checkpoint);
+  if (isAtEpochsEnd && typeof patience === "number" && bestEpoch && end.evaluatedEpochs - bestEpoch >= patience) {
     return { type: "out of patience", bestEpoch };
   }
   if (run.record?.endedBy === "time") return { type: "out of time" };

@@ -73,3 +73,14 @@ test("a disk that is too slow ends it, before memory does", async () => {
   await file.close();
   expect(content()).toMatch(/^\[0x+\]\n$/);
 });
+
+test("what comes after it was closed is nobody's", async () => {
+  const { file, content, warnings } = setUp();
+  file.add(",1");
+  await file.close();
+  file.add(",2");
+  file.flush();
+  await new Promise(setImmediate);
+  expect(content()).toBe("[0,1]\n");
+  expect(warnings).toEqual([]);
+});

@@ -174,9 +174,12 @@ test("another engine is told once", () => {
 });
 
 test("a run is complete after all epochs, or once early stopping has ended it", () => {
-  const after = (evaluatedEpochs: number): boolean[] => {
+  const after = (evaluatedEpochs: number, epochSamples = 0): boolean[] => {
     const validation = { samples: 500, errors: 12, best: { epoch: 3, errors: 10, testErrors: 99 } };
-    const checkpoint = checkpointOf(1, { progress: { evaluatedEpochs, testErrors: 90, validation } });
+    const checkpoint = checkpointOf(evaluatedEpochs * 100 + epochSamples / 64, {
+      ...{ epoch: evaluatedEpochs, config: { batchSize: 64 } },
+      progress: { evaluatedEpochs, testErrors: 90, validation, epochSamples },
+    });
     return [undefined, 3].map((patience) => {
       const config = configFrom("train", {
         epochs: 10,
@@ -190,4 +193,6 @@ test("a run is complete after all epochs, or once early stopping has ended it", 
   expect(after(5)).toEqual([false, false]);
   expect(after(6)).toEqual([false, true]);
   expect(after(10)).toEqual([true, true]);
+  // Amid the epoch after, where it is given less patience than before.
+  expect(after(6, 640)).toEqual([false, false]);
 });

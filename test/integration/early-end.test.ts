@@ -137,8 +137,8 @@ describe("early stopping", () => {
 describe("a limit on time", () => {
   const OPTIONS = ["--limit-train", "6400", "--workers", "2"];
 
-  test("ends a run amid an epoch with its accuracy, and it is resumed to the same weights", async () => {
-    const limited = [...OPTIONS, "--epochs", "1000", "--max-minutes", "0.1"];
+  test("ends a run, wherever it is, with its accuracy, and it is resumed to the same weights", async () => {
+    const limited = [...OPTIONS, "--epochs", "1000", "--max-minutes", "0.2"];
     const { result: first, stderr } = await ends("train", ...limited, "--run-dir", "time");
     expect(first.endedBy).toBe("time");
     expect(first.steps).toBeLessThan(1000 * 100);

@@ -41,11 +41,14 @@ export function summaryOf(result: TrainingResult): string[] {
 }
 
 /** Which weights the accuracy is of, where these are not the last ones, and why there are no more. */
-function qualityLines({ endedBy, epochs, bestEpoch, validationAccuracy, runDir }: TrainingResult): string[] {
+function qualityLines(result: TrainingResult): string[] {
+  const { endedBy, interruptedBy, epochs, bestEpoch, validationAccuracy, runDir } = result;
   const lines: string[] = [];
   if (bestEpoch !== null && validationAccuracy !== null) {
+    // The line of an interrupted run names no accuracy.
+    const subject = interruptedBy === undefined ? "It is that of" : "The best so far is";
     lines.push(
-      `It is that of epoch ${bestEpoch}, the best on the validation images with ${formatPercent(validationAccuracy)}: ` +
+      `${subject} epoch ${bestEpoch}, the best on the validation images with ${formatPercent(validationAccuracy)}: ` +
         `${runDir}/checkpoints/best`,
     );
   }
