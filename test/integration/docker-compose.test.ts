@@ -103,7 +103,7 @@ describe.skipIf(missing !== undefined)(`the shipped compose file${reason}`, () =
 
       const [coordinator] = await compose.containers("coordinator");
       // As the kernel would: `docker kill` counts as a wish that it stay ended.
-      const kill = 'for p in /proc/[0-9]*; do grep -qs "^node" $p/comm && kill -9 "${p#/proc/}"; done';
+      const kill = 'for p in /proc/[0-9]*; do grep -qs "^node" $p/comm && kill -9 "${p#/proc/}"; done; true';
       await docker(["exec", coordinator!.Id, "sh", "-c", kill]);
       await eventually(async () => {
         expect(await compose.logs("coordinator")).toMatch(
