@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import fc from "fast-check";
 import { workerHeader } from "../../src/shared/protocol/messages.ts";
 import { withChecksums } from "../../src/shared/transport/frame-checksums.ts";
@@ -103,11 +104,15 @@ const churn: Attack = async (port, draws) => {
   return 453;
 };
 
+/** A coordinator that is attacked answers within it. */
+const ANSWER_MS = 10_000;
+
 /** Workers that greet, are welcomed and go, one after the other. */
 const joining: Attack = (port) =>
   inParallel(60, async () => {
     const rogue = await RogueWorker.join(`tcp://127.0.0.1:${port}`);
-    await rogue.next();
+    // Nobody answers where the run has ended meanwhile.
+    await Promise.race([rogue.next(), delay(ANSWER_MS, undefined, { ref: false })]);
     rogue.close();
   });
 

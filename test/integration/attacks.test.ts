@@ -5,7 +5,8 @@ import { resultOf, useCli } from "../support/cli.ts";
 /** A training run goes on while its port is attacked in all ways that are known here, and ends with the same weights. */
 
 const cli = useCli();
-const RUN = ["--epochs", "1", "--seed", "3", "--json", "--metrics-port", "0"];
+/** It lasts for longer than the attacks, which it is slowed down by. */
+const RUN = ["--epochs", "4", "--seed", "3", "--json", "--metrics-port", "0"];
 
 test("attacks on the port neither end, nor change, nor bloat a run", async () => {
   const coordinator = cli.start(["coordinator", "--listen", "tcp://127.0.0.1:*", "--min-workers", "2", ...RUN]);
