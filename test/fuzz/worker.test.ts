@@ -9,6 +9,7 @@ import type { PeerId } from "../../src/shared/transport/transport.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { syntheticDataset } from "../support/synthetic-dataset.ts";
 import { fuzzedFrames } from "./message-cases.ts";
+import { welcomeOf } from "../support/welcome.ts";
 
 const SESSION = "c/1";
 const CASES = 1_000;
@@ -20,10 +21,7 @@ afterEach(() => {
   process.off("unhandledRejection", note);
 });
 
-const WELCOME: CoordinatorMessage = {
-  ...{ type: "welcome", session: SESSION, name: "w", runId: "r", seed: 1, augment: false, labelSmoothing: 0 },
-  ...{ trainSamples: 8, validationSamples: 0, shardSize: 8 },
-};
+const WELCOME = welcomeOf({ session: SESSION, name: "w", runId: "r", shardSize: 8 });
 /** Of a run that is over, of one that refuses the worker, and of one that was interrupted. */
 const ENDS = [0, 1, 4, 143];
 

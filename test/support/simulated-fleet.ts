@@ -6,6 +6,7 @@ import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protoco
 import { uniformFrom } from "./floats.ts";
 import { RunInvariants } from "./run-invariants.ts";
 import { type Send, SimulatedWorker } from "./simulated-worker.ts";
+import { welcomeOf } from "./welcome.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
@@ -292,23 +293,7 @@ function messagesOf(effect: Effect, plan: Plan): [peer: string, message: Coordin
   switch (effect.type) {
     case "welcome": {
       const { peer, session, name } = effect;
-      return [
-        [
-          peer,
-          {
-            type: "welcome",
-            session,
-            name,
-            runId: "run",
-            seed: 1,
-            augment: false,
-            labelSmoothing: 0,
-            trainSamples: 8,
-            validationSamples: 0,
-            shardSize: 1,
-          },
-        ],
-      ];
+      return [[peer, welcomeOf({ session, name })]];
     }
     case "refuse":
       return [[effect.peer, { type: "rejected", code: effect.code, message: effect.message }]];

@@ -1,6 +1,7 @@
 import type { CoordinatorMessage, WorkerMessage } from "../../src/shared/protocol/messages.ts";
 import { initialState, transition } from "../../src/worker/machine/machine.ts";
 import type { Effect, Event, State, Task } from "../../src/worker/machine/types.ts";
+import { welcomeOf } from "./welcome.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
@@ -39,18 +40,7 @@ export class WorkerScript {
 
   welcome(session = "c/1"): void {
     this.session = session;
-    this.hears({
-      type: "welcome",
-      session,
-      name: "worker-1",
-      runId: "run",
-      seed: 1,
-      augment: false,
-      labelSmoothing: 0,
-      trainSamples: 8,
-      validationSamples: 0,
-      shardSize: 32,
-    });
+    this.hears(welcomeOf({ session, shardSize: 32 }));
   }
 
   join(): void {

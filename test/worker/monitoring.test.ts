@@ -7,6 +7,7 @@ import { createEngine } from "../../src/worker/engines/select.ts";
 import { WorkerMonitoring } from "../../src/worker/monitoring.ts";
 import { Worker, type WorkerEnd } from "../../src/worker/worker.ts";
 import { syntheticDataset } from "../support/synthetic-dataset.ts";
+import { welcomeOf } from "../support/welcome.ts";
 
 let monitoring: WorkerMonitoring;
 let end: Promise<WorkerEnd> | undefined;
@@ -55,20 +56,7 @@ test("a worker's endpoint tells whether it can be given work, and what it does",
   const tell = (message: CoordinatorMessage): void => coordinator.send(peer, encode(message));
   const session = "c/1";
   const ready = hearing("ready");
-  tell({
-    ...{
-      type: "welcome",
-      session,
-      name: "worker-7",
-      runId: "runs/mine",
-      seed: 1,
-      augment: false,
-      labelSmoothing: 0,
-      trainSamples: 8,
-      validationSamples: 0,
-      shardSize: 1,
-    },
-  });
+  tell(welcomeOf({ session, name: "worker-7", runId: "runs/mine" }));
   await ready;
   expect(await get("/readyz")).toEqual([200, "ready\n"]);
   const [, text] = await get("/metrics");

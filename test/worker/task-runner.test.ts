@@ -15,23 +15,11 @@ import { TaskClock } from "../../src/worker/task-clock.ts";
 import { engineWith } from "../support/engine-with.ts";
 import { expectSameBits } from "../support/floats.ts";
 import { syntheticDataset } from "../support/synthetic-dataset.ts";
+import { welcomeOf } from "../support/welcome.ts";
 
 const dataset = syntheticDataset(40, 12);
-const welcome = (changes: Partial<Welcome> = {}): Welcome => ({
-  ...{
-    type: "welcome",
-    session: "c/1",
-    name: "worker-1",
-    runId: "run",
-    seed: 5,
-    augment: false,
-    labelSmoothing: 0,
-    trainSamples: 40,
-    validationSamples: 10,
-    shardSize: 8,
-  },
-  ...changes,
-});
+const welcome = (changes: Partial<Welcome> = {}): Welcome =>
+  welcomeOf({ seed: 5, trainSamples: 40, validationSamples: 10, shardSize: 8, ...changes });
 const assign: Assign = {
   ...{ type: "assign", session: "c/1", step: 0, epoch: 0, shardCount: 4, globalCount: 27, slices: [] },
   shards: [

@@ -12,6 +12,7 @@ import { Worker, type WorkerEnd, type WorkerNews } from "../../src/worker/worker
 import { engineWith } from "../support/engine-with.ts";
 import { NO_TIME } from "../support/messages.ts";
 import { syntheticDataset } from "../support/synthetic-dataset.ts";
+import { welcomeOf } from "../support/welcome.ts";
 
 const dataset = syntheticDataset(140, 10);
 const session = "c/1";
@@ -76,18 +77,7 @@ function tell(message: CoordinatorMessage, ...payload: (Float32Array | Uint32Arr
 }
 
 async function welcome(): Promise<void> {
-  tell({
-    type: "welcome",
-    session,
-    name: "worker-1",
-    runId: "run",
-    seed: 1,
-    augment: false,
-    labelSmoothing: 0,
-    trainSamples: 8,
-    validationSamples: 0,
-    shardSize: 1,
-  });
+  tell(welcomeOf({ session }));
   await next("ready");
   const state = initialState(1);
   for (const slice of SLICE_NAMES) {

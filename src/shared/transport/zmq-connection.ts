@@ -35,7 +35,8 @@ export function connectZmq(address: string, keys?: ConnectionKeys): WorkerTransp
   const socket = new Dealer({
     ...SOCKET_OPTIONS,
     ...familyOf(address),
-    // With keys it is the other end that asks, and this one notices when it is not asked any more.
+    // With keys it is the other end that asks. A host that has gone silent is noticed here by what is not acknowledged:
+    // the worker greets again soon.
     ...(keys === undefined ? HEARTBEATS : {}),
     receiveHighWaterMark: RECEIVE_HIGH_WATER_MARK,
     // Not `immediate`: with it libzmq drops, when the connection ends, what has arrived but was not read yet, such as a

@@ -84,8 +84,8 @@ class ZmqCoordinatorTransport implements CoordinatorTransport {
       ...SOCKET_OPTIONS,
       ...familyOf(this.#address),
       mandatory: true,
-      // With keys only those who were let in can send. Others are noticed by the peer's own heartbeats, mostly: a message that
-      // follows the last of them puts libzmq's alarm off. What a frozen worker owes is given to others anyway.
+      // With keys only those who were let in can send. Without, it is the peers that ask, and their silence is mostly noticed:
+      // a message that follows the last question puts libzmq's alarm off. What a frozen worker owes is given to others anyway.
       ...(this.#door === undefined ? {} : HEARTBEATS),
       ...this.#door?.socketOptions,
     });

@@ -1,6 +1,7 @@
 import { SLICE_NAMES } from "../../../src/shared/model/contribution.ts";
 import type { CoordinatorMessage, WorkerMessage } from "../../../src/shared/protocol/messages.ts";
 import type { Draws } from "../../chaos/draws.ts";
+import { welcomeOf } from "../../support/welcome.ts";
 
 /**
  * Whoever is above a relay, made of chance: it keeps to the protocol, gives out steps and evaluations, ahead of time too,
@@ -152,16 +153,7 @@ export class ChanceParent {
   #welcome(): void {
     const session = this.#session;
     if (session === undefined) return;
-    const run = {
-      runId: "runs/a",
-      seed: 1,
-      augment: false,
-      labelSmoothing: 0,
-      trainSamples: 8,
-      validationSamples: 0,
-      shardSize: 1,
-    };
-    this.#send({ type: "welcome", session, name: "worker-1", ...run });
+    this.#send(welcomeOf({ session, runId: "runs/a" }));
   }
 
   #send(message: CoordinatorMessage): void {

@@ -5,6 +5,7 @@ import type { CoordinatorMessage, Hello, WorkerMessage } from "../../../src/shar
 import { coveringNodes } from "../../support/covering-nodes.ts";
 import { helloOf, TERMS } from "../../support/coordinator-script.ts";
 import { NO_TIME } from "../../support/messages.ts";
+import { welcomeOf } from "../../support/welcome.ts";
 
 type Untimed = Event extends infer Each ? (Each extends { at: number } ? Omit<Each, "at"> : never) : never;
 
@@ -45,16 +46,7 @@ export class RelayScript {
   }
 
   welcome(session = "c/1"): Effect[] {
-    const run = {
-      runId: "runs/a",
-      seed: 1,
-      augment: false,
-      labelSmoothing: 0,
-      trainSamples: 8,
-      validationSamples: 0,
-      shardSize: 1,
-    };
-    return this.told({ type: "welcome", session, name: "worker-7", ...run });
+    return this.told(welcomeOf({ session, name: "worker-7", runId: "runs/a" }));
   }
 
   says(peer: string, message: WorkerMessage, finite = true): Effect[] {
