@@ -172,7 +172,7 @@ export type CommandConfig<Command extends CommandName> = z.infer<(typeof COMMAND
 /** What a recipe sets where nobody sets anything else; `seed` is the defaults themselves. */
 export const RECIPES = {
   seed: {},
-  fast: { schedule: "one-cycle", lr: 0.008, batchSize: 128, epochs: 2 },
+  fast: { schedule: "one-cycle", lr: 0.012, epochs: 1, labelSmoothing: 0.1 },
   best: {
     ...{ schedule: "one-cycle", lr: 0.006, batchSize: 128, epochs: 15 },
     ...{ augment: true, labelSmoothing: 0.05, weightDecay: 0.05 },

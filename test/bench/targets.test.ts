@@ -85,6 +85,7 @@ test("times and memory have upper bounds", () => {
     measured: { max: 31 },
     verdict: "miss",
   });
+  expect(named(targets, "fast recipe, from start to end")).toMatchObject({ measured: { max: 8 }, verdict: "miss" });
   expect(named(targets, "peak memory of a coordinator or a worker")).toMatchObject({
     measured: { max: 180 },
     verdict: "pass",

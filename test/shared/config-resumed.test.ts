@@ -59,11 +59,14 @@ describe("the run's options", () => {
     const config = load({ runDir: "a", resume: true });
     expect(config).toMatchObject({ recipe: "best", lr: 0.006, labelSmoothing: 0, weightDecay: 0 });
     expect(load({ runDir: "a", resume: true, weightDecay: "0.1" }).weightDecay).toBe(0.1);
+    const olderFast = { recipe: "fast", lr: 0.008, schedule: "one-cycle", batchSize: 128, epochs: 2 };
+    writeFileSync(join("a", "config.json"), JSON.stringify(olderFast));
+    expect(load({ runDir: "a", resume: true })).toMatchObject({ ...olderFast, labelSmoothing: 0 });
   });
 
   test("do not keep another recipe from setting its own", () => {
     run("a", { recipe: "fast", lr: 0.5, seed: 2 });
-    expect(load({ runDir: "a", resume: true, recipe: "fast" })).toMatchObject({ lr: 0.5, epochs: 2, seed: 2 });
+    expect(load({ runDir: "a", resume: true, recipe: "fast" })).toMatchObject({ lr: 0.5, epochs: 1, seed: 2 });
     expect(load({ runDir: "a", resume: true, recipe: "best" })).toMatchObject({ lr: 0.006, epochs: 15, seed: 2 });
     expect(load({ runDir: "a", resume: true, recipe: "seed" })).toMatchObject({ lr: 0.001, epochs: 10, seed: 2 });
   });

@@ -75,9 +75,10 @@ test("the other commands have their defaults", () => {
 test("a recipe sets defaults that options override", () => {
   expect(configFrom("train", { recipe: "fast" })).toMatchObject({
     schedule: "one-cycle",
-    lr: 0.008,
-    batchSize: 128,
-    epochs: 2,
+    lr: 0.012,
+    batchSize: 64,
+    epochs: 1,
+    labelSmoothing: 0.1,
   });
   expect(configFrom("train", { recipe: "best", batchSize: 64, augment: false })).toMatchObject({
     schedule: "one-cycle",

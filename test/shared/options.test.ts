@@ -39,7 +39,7 @@ describe("help", () => {
     const { printed, flags } = await run("train", "--help");
     expect(flags).toBeUndefined();
     expect(printed).toMatch(/^Training:\n +--recipe <name> .*\(seed, fast or best; default: seed\)$/m);
-    expect(printed).toMatch(/^ +--epochs <N> .*\(1 to 10000; default: 10, fast 2, best 15\)$/m);
+    expect(printed).toMatch(/^ +--epochs <N> .*\(1 to 10000; default: 10, fast 1, best 15\)$/m);
     expect(printed).toMatch(/^ +--workers <N\|auto> .*\(1 to 256; default: auto\)$/m);
     expect(printed).toMatch(/^Checkpoints:\n +--resume .*\(--no-resume turns it off\)$/m);
     expect(printed).toMatch(/^ +--checkpoint-every <STEPS> .*\(0 to 1000000000; default: 0\)$/m);
