@@ -68,7 +68,7 @@ export class Coordinator {
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   readonly #reduction: StepReduction;
-  readonly #gradientNorm = new GradientNorm();
+  readonly #gradientNorm: GradientNorm;
   readonly #stepClock: StepClock;
   readonly #statistics: RunStatistics;
   readonly #events: RunEvents;
@@ -93,6 +93,7 @@ export class Coordinator {
     this.#plan = new RunPlan(config, dataset);
     const memory = transport.memory.vectors ?? new VectorMemory();
     this.#reduction = new StepReduction(memory, transport.memory);
+    this.#gradientNorm = new GradientNorm(memory);
     this.#model = new ModelState(memory, initialModelState(config.seed), config.ema, transport.memory);
     if (resumption !== undefined) this.#model.restore(resumption.checkpoint);
     this.#outbox = new Outbox(options, this.#plan, this.#model);

@@ -18,7 +18,7 @@ beforeEach(() => {
     sums[slice].values.fill(1e6);
     sums[slice].values.set(randomVector(SLICES[slice].parameterLength, i + 1));
   }
-  norm = new GradientNorm();
+  norm = new GradientNorm(memory);
 });
 
 test("is the norm that clipping takes, and leaves the gradient as it is", () => {

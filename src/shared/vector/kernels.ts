@@ -84,6 +84,31 @@ export function allFinite(values: usize, n: i32): i32 {
 }
 
 /**
+ * The sum of the squares, in double precision, where a float32's square is exact: number i goes to the one of four sums
+ * that i mod 4 names, what is left over at the end to the first.
+ */
+export function sumOfSquares(values: usize, n: i32): f64 {
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    const four = v128.load(values);
+    const first = f64x2.promote_low_f32x4(four);
+    const second = f64x2.promote_low_f32x4(i8x16.shuffle(four, four, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+    low = f64x2.add(low, f64x2.mul(first, first));
+    high = f64x2.add(high, f64x2.mul(second, second));
+    values += 16;
+  }
+  let a = f64x2.extract_lane(low, 0);
+  for (; i < n; i++) {
+    const value = <f64>load<f32>(values);
+    a += value * value;
+    values += 4;
+  }
+  return a + f64x2.extract_lane(low, 1) + (f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1));
+}
+
+/**
  * One Adam step (Kingma and Ba 2015, algorithm 1, in the order of PyTorch's implementation), written beside the old
  * values so that the previous version stays whole until the step is committed. The parameters alone may be stepped where
  * they lie, with pNext = p.

@@ -7,6 +7,7 @@ interface VectorExports {
   blend(average: number, values: number, n: number, keep: number, take: number): void;
   scale(into: number, values: number, n: number, factor: number): void;
   allFinite(values: number, n: number): number;
+  sumOfSquares(values: number, n: number): number;
   adam(
     ...args: [
       ...[p: number, m: number, v: number, g: number, pNext: number, mNext: number, vNext: number, n: number],
@@ -152,6 +153,11 @@ export class VectorMemory {
   /** Whether no value is NaN or infinite. */
   allFinite(vector: Vector): boolean {
     return this.#kernels.exports.allFinite(address(vector), vector.length) === 1;
+  }
+
+  /** Of the first `length` numbers, in double precision and one fixed order, so that the same numbers have the same sum. */
+  sumOfSquares(vector: Vector, length: number): number {
+    return this.#kernels.exports.sumOfSquares(address(vector), length);
   }
 
   /** One Adam step on the first `length` numbers, from `old` to `next`, whose parameters may be the same vector. */

@@ -13,6 +13,31 @@ function vectorOf(values: Float32Array, target = memory.allocate(values.length))
   return target;
 }
 
+describe("sumOfSquares", () => {
+  test("equals four interleaved sums in double precision for any length, and reads nothing beyond", () => {
+    fc.assert(
+      fc.property(fc.array(roughFloat, { maxLength: 40 }), (numbers) => {
+        const [vector] = scratch;
+        vector.values.fill(1e30);
+        vector.values.set(numbers);
+        const sums: [number, number, number, number] = [0, 0, 0, 0];
+        const whole = numbers.length - (numbers.length % 4);
+        for (const [i, value] of numbers.entries())
+          sums[i < whole ? ((i % 4) as 0 | 1 | 2 | 3) : 0] += Math.fround(value) ** 2;
+        expect(memory.sumOfSquares(vector, numbers.length)).toBe(sums[0] + sums[1] + (sums[2] + sums[3]));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("takes the largest and smallest float32, whose squares are none", () => {
+    const [largest, smallest] = [3.4028234663852886e38, 2 ** -149];
+    expect(memory.sumOfSquares(vectorOf(Float32Array.of(largest, largest)), 2)).toBe(2 * largest * largest);
+    expect(memory.sumOfSquares(vectorOf(Float32Array.of(smallest)), 1)).toBe(smallest * smallest);
+    expect(memory.sumOfSquares(vectorOf(Float32Array.of(NaN, 1, 2, 3, 4)), 5)).toBeNaN();
+  });
+});
+
 describe("add", () => {
   const lengths = [1, 3, 4, 5, 8, 11];
 
