@@ -134,7 +134,13 @@ export function takeEvaluated(draft: Draft, member: Child, message: Evaluated): 
     draft.reject(verdict);
     return;
   }
-  const { session, version, chunk } = task.order;
+  const { session, version, chunk, count } = task.order;
+  if (message.correct > count) {
+    // Passed on, it would cost all below this relay their membership above.
+    draft.reject("malformed");
+    expel(draft, member, `malformed message: ${message.correct} correct answers in a chunk of ${count}`);
+    return;
+  }
   draft.progress(member.peer);
   draft.answer({ type: "evaluated", session, version, chunk, correct: message.correct });
   finishTask(draft, task);

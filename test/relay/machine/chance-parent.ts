@@ -116,8 +116,8 @@ export class ChanceParent {
         version: this.#version,
         chunk,
         images: "test",
-        first: chunk * 10,
-        count: 10,
+        first: chunk * 100,
+        count: 100,
       });
       this.#owed.add(`chunk ${chunk}`);
     }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import type { CoordinatorMessage } from "../../../src/shared/protocol/messages.ts";
 import { answered, forwarded, given, RelayScript, told } from "./relay-script.ts";
 
 let relay: RelayScript;
@@ -241,22 +242,17 @@ describe("what it says of itself", () => {
 });
 
 describe("an evaluation", () => {
+  const evaluate = (chunk: number): CoordinatorMessage => ({
+    ...{ type: "evaluate", session: "c/1", version: 4, images: "test" },
+    ...{ chunk, first: chunk * 250, count: 250 },
+  });
+
   test("goes to those below in chunks, a few at a time, and their counts come back", () => {
     relay.ready("A", "B");
     for (const slice of ["dense", "conv"] as const) {
       relay.told({ type: "parameters", session: "c/1", version: 4, slice, averaged: true });
     }
-    const effects = Array.from({ length: 6 }, (_, chunk) =>
-      relay.told({
-        type: "evaluate",
-        session: "c/1",
-        version: 4,
-        chunk,
-        images: "test",
-        first: chunk * 250,
-        count: 250,
-      }),
-    ).flat();
+    const effects = Array.from({ length: 6 }, (_, chunk) => relay.told(evaluate(chunk))).flat();
     const chunksOf = (peer: string) =>
       told(effects, peer).flatMap((message) => (message.type === "evaluate" ? [message.chunk] : []));
     expect([chunksOf("A"), chunksOf("B")]).toEqual([
@@ -268,6 +264,22 @@ describe("an evaluation", () => {
     expect(answered(next)).toEqual([{ ...answer, session: "c/1" }]);
     expect(told(next, "A")).toMatchObject([{ type: "evaluate", chunk: 4 }]);
     expect(relay.says("A", answer)).toEqual([{ type: "reject", reason: "not-owed" }]);
+  });
+
+  test("in which more are said to be right than there are costs the one who says so its membership, not the relay's", () => {
+    relay.ready("A", "B");
+    for (const slice of ["dense", "conv"] as const) {
+      relay.told({ type: "parameters", session: "c/1", version: 4, slice, averaged: true });
+    }
+    relay.told(evaluate(0));
+    const claim = { type: "evaluated", session: relay.sessionOf("A"), version: 4, chunk: 0 } as const;
+    const effects = relay.says("A", { ...claim, correct: 251 });
+    expect(effects[0]).toEqual({ type: "reject", reason: "malformed" });
+    expect(told(effects, "A")).toMatchObject([{ type: "rejected", code: "unknown-session" }]);
+    expect(told(effects, "B")).toMatchObject([{ type: "evaluate", chunk: 0 }]);
+    expect(answered(effects)).toEqual([]);
+    const right = relay.says("B", { ...claim, session: relay.sessionOf("B"), correct: 250 });
+    expect(answered(right)).toMatchObject([{ type: "evaluated", chunk: 0, correct: 250 }]);
   });
 });
 
