@@ -55,6 +55,7 @@ export class TrainingMetrics {
         this.#step = event.step;
         this.#runSteps = event.totalSteps;
         this.#epoch = event.epoch;
+        this.#bestEpoch = event.bestEpoch ?? undefined;
         return;
       case "started":
         this.#step = event.step;

@@ -48,6 +48,7 @@ export class RunStatus {
       case "resumed":
         this.#totalSteps = event.totalSteps;
         this.#checkpoint = { step: event.step, path: event.path, time: null };
+        this.#bestEpoch = event.bestEpoch ?? undefined;
         break;
       case "started":
         this.#totalSteps = event.totalSteps;

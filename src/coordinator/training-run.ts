@@ -155,10 +155,12 @@ export async function prepareTrainingRun(options: TrainingRunOptions): Promise<T
   }
 }
 
-function resumedEvent(runDir: string, plan: RunPlan, { path, checkpoint: { step } }: Resumption): TrainingEvent {
+function resumedEvent(runDir: string, plan: RunPlan, { path, checkpoint }: Resumption): TrainingEvent {
+  const { step, progress } = checkpoint;
   const { epochs, totalSteps, testSamples } = plan;
   const epoch = Math.min(plan.epochOf(step) + 1, epochs);
-  return { type: "resumed", runDir, path, step, totalSteps, epoch, epochs, testSamples };
+  const bestEpoch = progress.validation?.best.epoch ?? null;
+  return { type: "resumed", runDir, path, step, totalSteps, epoch, epochs, testSamples, bestEpoch };
 }
 
 /** Warns when a worker joins whose engine is not that of the steps before. */

@@ -35,6 +35,8 @@ export type TrainingEvent =
       readonly epoch: number;
       readonly epochs: number;
       readonly testSamples: number;
+      /** Of the epochs done, from 1, the one with the fewest validation errors; null without validation, and before any. */
+      readonly bestEpoch: number | null;
     }
   | {
       readonly type: "worker-joined";

@@ -130,13 +130,15 @@ test("a resumed run stands where it was before its first step", async () => {
   const { metrics, samples } = setUp();
   metrics.record(resumed({ step: 1500, totalSteps: 9380, epoch: 2 }));
   expect(await samples()).toMatchObject({ lockstep_step: 1500, lockstep_run_steps: 9380, lockstep_steps_total: 0 });
+  expect(await samples()).not.toHaveProperty("lockstep_best_epoch");
+  metrics.record(resumed({ step: 1500, totalSteps: 9380, epoch: 2, bestEpoch: 1 }));
+  expect(await samples()).toMatchObject({ lockstep_best_epoch: 1 });
 });
 
 test("checkpoints are counted, and which is the last on disk", async () => {
   const { metrics, clock, samples } = setUp();
   expect(await samples()).not.toHaveProperty("lockstep_checkpoint_step");
-  const at = { runDir: "r", path: "p", totalSteps: 9380, epoch: 1, epochs: 10, testSamples: 10_000 };
-  metrics.record({ type: "resumed", ...at, step: 300 });
+  metrics.record(resumed({ step: 300 }));
   expect(await samples()).toMatchObject({ lockstep_checkpoint_step: 300, lockstep_checkpoints_total: 0 });
   expect(await samples()).not.toHaveProperty("lockstep_checkpoint_timestamp_seconds");
   clock.ms = 90_000;

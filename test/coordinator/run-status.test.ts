@@ -46,6 +46,15 @@ test("tells the last evaluation, and which epoch is the best on the validation i
   });
 });
 
+test("a resumed run knows its best epoch from the start", () => {
+  const { status } = setUp();
+  status.record(resumed({ bestEpoch: 3 }));
+  status.record(epoch({ epoch: 4, validationAccuracy: 0.94 }));
+  expect(status.read()).toMatchObject({ bestEpoch: 3 });
+  status.record(epoch({ epoch: 5, validationAccuracy: 0.97, isBest: true }));
+  expect(status.read()).toMatchObject({ bestEpoch: 5 });
+});
+
 test("the last 20 things that happened are told as sentences, steps and rejected results not", () => {
   const { clock, status } = setUp();
   status.record(resumed());

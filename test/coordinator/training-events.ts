@@ -28,6 +28,7 @@ export function resumed(changes: Partial<EventOf<"resumed">> = {}): TrainingEven
     epoch: 2,
     epochs: 10,
     testSamples: 10_000,
+    bestEpoch: null,
     ...changes,
   };
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -125,6 +125,12 @@ describe("early stopping", () => {
     expect(stderr).toContain(`Ended after ${epochs} epochs: none of the last 2 epochs was better`);
     const again = await ends("train", "--resume", "--run-dir", "patience");
     expect(again.result).toMatchObject({ weightsSha256, epochs, bestEpoch, testErrors, validationErrors });
+    await ends("train", "--resume", "--run-dir", "patience", "--patience", "3");
+    const log = readFileSync(join(cli.folder(), "patience", "log.ndjson"), "utf8")
+      .trim()
+      .split("\n");
+    const starts = log.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(starts.findLast(({ event }) => event === "run-resumed")).toMatchObject({ bestEpoch });
   });
 
   test("needs validation images", async () => {

@@ -89,9 +89,11 @@ export class LiveRun {
         this.#result = event.result;
         this.#endedAt = this.#options.now();
         return this.#enter(event.result.interruptedBy === undefined ? "finished" : "interrupted");
+      case "resumed":
+        this.#bestEpoch = event.bestEpoch ?? undefined;
+        return;
       case "monitoring":
       case "listening":
-      case "resumed":
       case "workers-chosen":
       case "rejected":
       case "connection-refused":

@@ -5,7 +5,7 @@ import { type History, historyOf, updated } from "../../../src/coordinator/live/
 import type { Snapshot } from "../../../src/coordinator/live/page/protocol.ts";
 import { LockstepError } from "../../../src/shared/errors.ts";
 import type { TrainingEvent } from "../../../src/shared/events.ts";
-import { endEvaluated, epoch, finished, started, step, workerLeft, workerPhases } from "../training-events.ts";
+import { endEvaluated, epoch, finished, resumed, started, step, workerLeft, workerPhases } from "../training-events.ts";
 
 const UNIX_MS = 1_800_000_000_000;
 
@@ -68,6 +68,9 @@ describe("the state", () => {
   });
 
   test("tells the last evaluation, the best epoch, and at the end which weights the accuracy is of", () => {
+    run.record(resumed({ bestEpoch: 7 }));
+    expect(run.snapshot().state).toMatchObject({ bestEpoch: 7 });
+    run.record(resumed());
     run.record(started({ epochs: 20 }));
     expect(run.snapshot().state).toMatchObject({ validationAccuracy: null, bestEpoch: null });
     train(1, 938, 1);
