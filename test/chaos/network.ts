@@ -1,5 +1,5 @@
 import type { Draws } from "./draws.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "../support/free-port.ts";
 import { MessageProxy } from "./message-proxy.ts";
 import { type Cut, type Direction, TcpProxy } from "./tcp-proxy.ts";
 import { type Deed, seconds } from "./victims.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeAll, expect } from "vitest";
 import { resultOf, type RunningCommand } from "../support/cli.ts";
 import { temporariesIn } from "./damage-checkpoints.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "../support/free-port.ts";
 import { MarkedProcesses } from "./marked-processes.ts";
 
 /** Some seconds of work: 8 epochs of 63 steps. */

@@ -8,7 +8,7 @@ import { AccessToken } from "../../src/shared/access-token.ts";
 import { systemClock } from "../../src/shared/clock.ts";
 import { LockstepError } from "../../src/shared/errors.ts";
 import { MonitoringServer } from "../../src/shared/http.ts";
-import { epoch, finished, started, step } from "../coordinator/training-events.ts";
+import { epoch, finished, resumed, started, step } from "../coordinator/training-events.ts";
 import { browserMissing, startBrowser } from "../support/browser.ts";
 import { resultOf, useCli } from "../support/cli.ts";
 
@@ -183,6 +183,15 @@ describe.skipIf(browserMissing !== undefined)(`the live page${browserMissing ? `
     expect(await textsOf(page, "main img, main script, header img")).toEqual([]);
     expect(await page.title()).toBe("Failed · made-up · lockstep");
     expect(complaints).toEqual([]);
+  });
+
+  it("knows a resumed run's best epoch before it evaluates anything", async () => {
+    const { live, url } = await serve();
+    live.record(resumed({ bestEpoch: 7 }));
+    live.record(started({ step: 1500 }));
+    const { page } = await open(url);
+    await sees(page, "validation-more", /^best epoch: 7$/);
+    expect(await page.evaluate(`document.querySelector("#validation-tile").hidden`)).toBe(false);
   });
 
   it("shows validation images where there are some, which epoch is the best, and why the run ended early", async () => {

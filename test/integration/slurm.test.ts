@@ -189,14 +189,18 @@ describe.skipIf(slurmMissing !== undefined)(`the script for Slurm${reason}`, () 
     LIMIT_MS,
   );
 
-  it("passes on the exit codes of lockstep, of the coordinator and of workers none of which can work", async () => {
-    const refused = submitWith(["--epochs", "many"], ["--ntasks=1"]);
-    const hopeless = submit(1_000, ["--ntasks=2"], { LOCKSTEP_GPU: "0", LOCKSTEP_ENGINE: "tensorflow" });
-    expect(await refused.ended(), refused.output).toMatchObject({ state: "FAILED", exitCode: "2:0" });
-    expect(await hopeless.ended(), hopeless.output).toMatchObject({ state: "FAILED", exitCode: "2:0" });
-    expect(hopeless.output).toMatch(/all workers have ended \(exit code 2\), see .*: ending the run/);
-    await leavesNothing(hopeless);
-  });
+  it(
+    "passes on the exit codes of lockstep, of the coordinator and of workers none of which can work",
+    async () => {
+      const refused = submitWith(["--epochs", "many"], ["--ntasks=1"]);
+      const hopeless = submit(1_000, ["--ntasks=2"], { LOCKSTEP_GPU: "0", LOCKSTEP_ENGINE: "tensorflow" });
+      expect(await refused.ended(), refused.output).toMatchObject({ state: "FAILED", exitCode: "2:0" });
+      expect(await hopeless.ended(), hopeless.output).toMatchObject({ state: "FAILED", exitCode: "2:0" });
+      expect(hopeless.output).toMatch(/all workers have ended \(exit code 2\), see .*: ending the run/);
+      await leavesNothing(hopeless);
+    },
+    LIMIT_MS,
+  );
 
   it(
     "gives each task of an array its own seed, folder and port",

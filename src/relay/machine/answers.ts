@@ -98,6 +98,10 @@ function isToBeTriedElsewhere(
   slice: SliceName,
 ): boolean {
   if (bad.some((each) => each.slice === slice && items.includes(each.item))) return false;
+  return isAnotherReady(draft, member);
+}
+
+function isAnotherReady(draft: Draft, member: Child): boolean {
   return readyMembers(draft.state.members).some(({ peer }) => peer !== member.peer);
 }
 
@@ -135,8 +139,9 @@ export function takeEvaluated(draft: Draft, member: Child, message: Evaluated): 
     return;
   }
   const { session, version, chunk, count } = task.order;
-  if (message.correct > count) {
-    // Passed on, it would cost all below this relay their membership above.
+  if (message.correct > count && isAnotherReady(draft, member)) {
+    // Passed on, it would cost all below this relay their membership above. Where nobody else is below, it is judged there,
+    // where who comes back again and again has to wait.
     draft.reject("malformed");
     expel(draft, member, `malformed message: ${message.correct} correct answers in a chunk of ${count}`);
     return;

@@ -280,6 +280,10 @@ describe("an evaluation", () => {
     expect(answered(effects)).toEqual([]);
     const right = relay.says("B", { ...claim, session: relay.sessionOf("B"), correct: 250 });
     expect(answered(right)).toMatchObject([{ type: "evaluated", chunk: 0, correct: 250 }]);
+    // Whoever is the only one below is judged above.
+    relay.told(evaluate(1));
+    const alone = relay.says("B", { ...claim, session: relay.sessionOf("B"), chunk: 1, correct: 251 });
+    expect(answered(alone)).toMatchObject([{ type: "evaluated", chunk: 1, correct: 251 }]);
   });
 });
 

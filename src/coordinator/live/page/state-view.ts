@@ -49,10 +49,11 @@ export function showState(state: LiveState, sinceMs: number): void {
 }
 
 function showAccuracies({ testAccuracy, validationAccuracy, bestEpoch }: LiveState): void {
-  const isValidated = validationAccuracy !== null;
+  // A resumed run knows its best epoch before it has evaluated anything.
+  const isValidated = validationAccuracy !== null || bestEpoch !== null;
   setText("accuracy", percentText(testAccuracy));
   const last = isValidated ? "in the last evaluation" : "";
-  setText("accuracy-more", testAccuracy === null ? "known after the first epoch" : last);
+  setText("accuracy-more", testAccuracy === null ? "known once an epoch is done" : last);
   byId("validation-tile", HTMLElement).hidden = !isValidated;
   setText("validation", percentText(validationAccuracy));
   setText("validation-more", bestEpoch === null ? "in the last evaluation" : `best epoch: ${countText(bestEpoch)}`);
